@@ -1,0 +1,282 @@
+"""What the book adds to Sphinx: facts in prose, the errata, the glossary, openings."""
+
+from collections import Counter
+from pathlib import Path
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx import addnodes
+from sphinx.domains.std import make_glossary_term
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from book._kit import claims, glossary
+from book._kit.chapter import Chapter, chapters, opening
+from book._kit.facts import facts, render, split_quote
+from book._kit.repository import colab_url, repository_url, site_url
+
+logger = logging.getLogger(__name__)
+
+
+def book_folder(app):
+    return Path(app.srcdir) / "book"
+
+
+class Fact(SphinxRole):
+    """{glue:text}`name:format`; another chapter's: {glue:text}`slug::name:format`."""
+
+    def run(self):
+        slug, name, spec = split_quote(self.text)
+        try:
+            text = render(self.facts_of(slug)[name], spec)
+        except FileNotFoundError:
+            return self.complain(f"{slug or 'this page'} has no executed twin")
+        except KeyError:
+            return self.complain(f"{slug or 'this page'} glues no {name!r}")
+        except ValueError as error:
+            return self.complain(f"{name!r} cannot be written so: {error}")
+        return [nodes.Text(text)], []
+
+    def facts_of(self, slug):
+        book = book_folder(self.env.app)
+        page = (
+            book / f"{slug}.md" if slug else Path(self.env.doc2path(self.env.docname))
+        )
+        twin = page.with_suffix(".ipynb")
+        self.env.note_dependency(str(twin))
+        key = f"facts of {twin}"
+        if key not in self.env.temp_data:
+            self.env.temp_data[key] = facts(twin)
+        return self.env.temp_data[key]
+
+    def complain(self, message):
+        logger.warning(message, location=self.get_location(), type="fact")
+        return [nodes.problematic(self.rawtext, self.rawtext)], []
+
+
+class ClaimsCount(SphinxRole):
+    """{claims-count}`notes`: how many claims there are, in all or with a verdict."""
+
+    def run(self):
+        path = book_folder(self.env.app) / "claims.yml"
+        self.env.note_dependency(str(path))
+        counts = verdict_counts(claims.load(path).claims)
+        if self.text in counts:
+            return [nodes.Text(str(counts[self.text]))], []
+        message = f"count one of {', '.join(counts)}, not {self.text!r}"
+        logger.warning(message, location=self.get_location(), type="claims")
+        return [nodes.problematic(self.rawtext, self.rawtext)], []
+
+
+def verdict_counts(rows):
+    """Count the notes' claims, in all and by verdict ("context" for short)."""
+    verdicts = Counter(r.verdict for r in rows if claims.NOTES_ID.fullmatch(r.id))
+    counts = {verdict.split()[-1]: verdicts[verdict] for verdict in claims.VERDICTS}
+    return {"notes": verdicts.total(), **counts}
+
+
+class Generated(SphinxDirective):
+    """A directive without content that writes MyST from the book's data."""
+
+    @property
+    def book(self):
+        return book_folder(self.env.app)
+
+    def parse(self, text):
+        holder = nodes.Element()
+        lines = StringList(text.splitlines(), source=self.env.docname)
+        self.state.nested_parse(lines, 0, holder)
+        return holder.children
+
+    def section(self, title, content):
+        section = nodes.section(ids=[nodes.make_id(title)], names=[])
+        section += nodes.title(title, title)
+        section += content
+        self.state.document.note_explicit_target(section)
+        return section
+
+    def checked_claims(self):
+        """Yield each chapter with its claims and their executed values."""
+        path = self.book / "claims.yml"
+        self.env.note_dependency(str(path))
+        rows = claims.load(path).claims
+        for chapter in sorted(chapters(self.book), key=lambda c: c.meta["id"]):
+            if not chapter.twin.exists():
+                continue
+            self.env.note_dependency(str(chapter.twin))
+            found = chapter.facts
+            yield (
+                chapter,
+                [
+                    (row, found.get(row.id))
+                    for row in sorted(rows, key=severity)
+                    if row.chapter == chapter.slug and (row.citation or row.id in found)
+                ],
+            )
+
+
+def severity(claim):
+    return claims.VERDICTS.index(claim.verdict), claim.id
+
+
+def outcome(claim, value):
+    """Say what came out of a claim's check, and what it was held against."""
+    if claim.citation:
+        return f"Checked against {{cite:t}}`{claim.citation}`."
+    came = claims.shown(value)
+    return f"Computed: **{came}**, as expected from {claim.expected_from}."
+
+
+class Errata(Generated):
+    """Every claim of the notes with its verdict, grouped by chapter."""
+
+    def run(self):
+        rows = claims.load(self.book / "claims.yml").claims
+        counts = verdict_counts(rows)
+        summary = (
+            f"{counts['notes']} claims of the notes were checked: "
+            f"{counts['wrong']} wrong, {counts['imprecise']} imprecise, "
+            f"{counts['context']} in need of context, {counts['right']} right."
+        )
+        written = self.parse(summary)
+        for chapter, checked in self.checked_claims():
+            notes = [c for c in checked if claims.NOTES_ID.fullmatch(c[0].id)]
+            written.append(
+                self.section(chapter.title, self.parse(errata(chapter, notes)))
+            )
+        return written
+
+
+def errata(chapter, checked):
+    """The errata of one chapter as MyST, the worst first."""
+    text = [f"{{doc}}`Read the chapter </book/{chapter.slug}>`", ""]
+    for claim, value in checked:
+        truth = claim.truth_with(value)
+        line = f"**{claim.id}** ({claim.source}). {claim.statement}"
+        if claim.verdict == "right":
+            text += [f"- {line} *Right.* {truth} {outcome(claim, value)}"]
+        else:
+            text += [line, "", f"> **{claim.verdict.capitalize()}.** {truth}"]
+            text += [f"> {outcome(claim, value)}", ""]
+    return "\n".join(text)
+
+
+class WrongNumbers(Generated):
+    """Numbers that readers meet elsewhere and that do not hold."""
+
+    def run(self):
+        text = []
+        for chapter, checked in self.checked_claims():
+            for claim, value in checked:
+                if claim.elsewhere:
+                    text += [wrong_number(chapter, claim, value), ""]
+        return self.parse("\n".join(text))
+
+
+def wrong_number(chapter, claim, value):
+    title = chapter.title.split(":")[0]
+    return (
+        f"**{claim.statement}** Met in {claim.elsewhere}.\n\n"
+        f"> {claim.truth_with(value)} {outcome(claim, value)} "
+        f"See {{doc}}`{title} </book/{chapter.slug}>`."
+    )
+
+
+class CourseGlossary(Generated):
+    """The glossary that `{term}` links to, and a table from Chinese to English."""
+
+    def run(self):
+        path = self.book / "glossary.yml"
+        self.env.note_dependency(str(path))
+        entries = glossary.load(path)
+        definitions = nodes.definition_list(classes=["glossary"])
+        table = []
+        for entry in entries:
+            term = self.term(entry)
+            text = entry.definition
+            if entry.chapter:
+                text += f" See {{doc}}`/book/{entry.chapter}`."
+            meaning = nodes.definition("", *self.parse(text))
+            definitions += nodes.definition_list_item("", term, meaning)
+            table.append((entry.zh, entry.term, term["ids"][0]))
+        return [
+            addnodes.glossary("", definitions, sorted=False),
+            self.section("Chinese to English", [chinese_table(sorted(table))]),
+        ]
+
+    def term(self, entry):
+        """Make the entry's heading, under all of its names."""
+        term = make_glossary_term(
+            self.env,
+            [nodes.Text(entry.term)],
+            None,
+            self.env.docname,
+            self.lineno,
+            None,
+            self.state.document,
+        )
+        term += [nodes.Text(" "), chinese(entry.zh)]
+        place = self.env.docname, term["ids"][0]
+        domain = self.env.get_domain("std")
+        domain.note_object("term", entry.zh, place[1], location=term)
+        for name in entry.names:
+            domain._terms[name] = place
+        return term
+
+
+def chinese(text):
+    """Chinese text that a screen reader pronounces as Chinese."""
+    return nodes.inline(text, text, classes=["language-zh"])
+
+
+def chinese_table(rows):
+    """A table of (Chinese, English, id of the glossary entry)."""
+    body = nodes.tbody()
+    for zh, english, target in rows:
+        link = nodes.reference("", english, refid=target, internal=True)
+        body += row_of(chinese(zh), link)
+    head = nodes.thead("", row_of(chinese("中文"), nodes.Text("English")))
+    columns = [nodes.colspec(colwidth=1), nodes.colspec(colwidth=2)]
+    return nodes.table("", nodes.tgroup("", *columns, head, body, cols=2))
+
+
+def row_of(*cells):
+    return nodes.row(
+        "", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells)
+    )
+
+
+class Opening(Generated):
+    """What stands under a chapter's title: aims, prerequisites, paper, Colab."""
+
+    def run(self):
+        path = Path(self.env.doc2path(self.env.docname))
+        chapter = Chapter(path, self.book)
+        link = f"[Open this chapter in Colab]({colab_url(chapter.slug)})"
+        return self.parse(opening(chapter, link))
+
+
+def warn_of_claims(app):
+    """A build with warnings as errors fails where a claim does not hold."""
+    for problem in claims.problems(book_folder(app)):
+        logger.warning(problem, type="claims")
+
+
+def name_the_repository(app, config):
+    """The theme's buttons lead to the repository that this copy came from."""
+    if config.html_theme == "sphinx_book_theme":
+        config.html_theme_options["repository_url"] = repository_url()
+        config.html_baseurl = site_url()
+
+
+def setup(app):
+    app.setup_extension("myst_nb")
+    app.add_role_to_domain("glue", "text", Fact(), override=True)
+    app.add_role("claims-count", ClaimsCount())
+    app.add_directive("errata", Errata)
+    app.add_directive("wrong-numbers", WrongNumbers)
+    app.add_directive("course-glossary", CourseGlossary)
+    app.add_directive("opening", Opening)
+    app.connect("config-inited", name_the_repository)
+    app.connect("builder-inited", warn_of_claims)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

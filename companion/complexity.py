@@ -1,0 +1,394 @@
+"""What a network costs: parameters, multiply-adds, activations, memory.
+
+"MAC" names two different things in the papers of this course:
+
+- multiply-accumulate, the multiply-add ``s = s + w * x``: ``count_macs``. Many
+  papers print this number as "FLOPs", others print twice as many.
+- memory access cost, the values that a layer reads and writes: ShuffleNetV2 writes
+  it MAC as well. Here it is spelled out: ``memory_access_cost``.
+
+Counted as the course's reference numbers are: multiply-adds of convolutions,
+transposed convolutions and dense layers, for one image, products with padding zeros
+included. Bias, normalization, activation, pooling and element-wise work count
+nothing, and neither do products of two activations, as in attention.
+"""
+
+import functools
+import math
+
+import keras
+import pandas as pd
+from keras import layers
+
+from companion.layers import GroupedConv2D
+
+__all__ = [
+    "complexity_table",
+    "count_activations",
+    "count_macs",
+    "count_params",
+    "layer_macs",
+    "memory_access_cost",
+]
+
+
+@functools.singledispatch
+def layer_macs(layer, input_shape, output_shape):
+    """Multiply-adds of one call of one layer, for one image.
+
+    New layers join by registering a rule of their own. A subclass does not inherit
+    the rule of its parent, because it may compute something else.
+
+    Args:
+        layer: the layer; its type chooses the rule.
+        input_shape: shape of its input, batch first.
+        output_shape: shape of its output, batch first.
+
+    Returns:
+        The number of multiply-adds.
+
+    Raises:
+        TypeError: if no rule is registered for the type of a layer with weights.
+
+    Example:
+
+    >>> class Twice(keras.layers.Dense):
+    ...     def call(self, x):
+    ...         return super().call(x) + super().call(-x)
+    >>> @layer_macs.register(Twice)
+    ... def _(layer, input_shape, output_shape):
+    ...     return 2 * math.prod(layer.kernel.shape)
+    >>> image = keras.Input((8,))
+    >>> count_macs(keras.Model(image, Twice(3)(image)))
+    48
+    """
+    if layer.weights:
+        kind = type(layer).__name__
+        raise TypeError(
+            f"No rule counts the multiply-adds of {kind}. Register one: "
+            f"@layer_macs.register({kind}) above a function "
+            "(layer, input_shape, output_shape) -> int. "
+            f"Received: layer={layer.name!r} with {len(layer.weights)} weights"
+        )
+    return 0
+
+
+def positions(layer, shape):
+    """Number of spatial positions in a tensor of this shape."""
+    if layer.data_format == "channels_first":
+        return math.prod(shape[2:])
+    return math.prod(shape[1:-1])
+
+
+@layer_macs.register(layers.Conv1D)
+@layer_macs.register(layers.Conv2D)
+@layer_macs.register(layers.Conv3D)
+@layer_macs.register(layers.DepthwiseConv1D)
+@layer_macs.register(layers.DepthwiseConv2D)
+@layer_macs.register(GroupedConv2D)
+def _convolution(layer, input_shape, output_shape):
+    """The whole kernel at every output position; a group's kernel is that smaller."""
+    return math.prod(layer.kernel.shape) * positions(layer, output_shape)
+
+
+@layer_macs.register(layers.Conv1DTranspose)
+@layer_macs.register(layers.Conv2DTranspose)
+@layer_macs.register(layers.Conv3DTranspose)
+def _transposed_convolution(layer, input_shape, output_shape):
+    """The whole kernel at every input position, cropped or not."""
+    return math.prod(layer.kernel.shape) * positions(layer, input_shape)
+
+
+@layer_macs.register(layers.SeparableConv1D)
+@layer_macs.register(layers.SeparableConv2D)
+def _separable_convolution(layer, input_shape, output_shape):
+    kernels = layer.depthwise_kernel.shape, layer.pointwise_kernel.shape
+    return sum(map(math.prod, kernels)) * positions(layer, output_shape)
+
+
+@layer_macs.register(layers.Dense)
+def _dense(layer, input_shape, output_shape):
+    """Dense layers work on the last axis, once for every other index."""
+    return math.prod(layer.kernel.shape) * math.prod(output_shape[1:-1])
+
+
+@layer_macs.register(layers.BatchNormalization)
+@layer_macs.register(layers.GroupNormalization)
+@layer_macs.register(layers.LayerNormalization)
+@layer_macs.register(layers.Normalization)
+@layer_macs.register(layers.PReLU)
+@layer_macs.register(layers.Embedding)
+def _no_product_sum(layer, input_shape, output_shape):
+    return 0
+
+
+def functional(model):
+    """The graph of a functional or sequential model.
+
+    Raises:
+        TypeError: if the model is subclassed: it has no graph to read.
+        ValueError: if a sequential model was not built.
+    """
+    if isinstance(model, keras.Sequential):
+        if not model.built:
+            raise ValueError(
+                "A sequential model needs its input shape before it can be measured: "
+                "start it with keras.Input(shape), or call model.build(shape). "
+                f"Received: model={model.name!r}"
+            )
+        return keras.Model(model.inputs, model.outputs)
+    if not hasattr(model, "_nodes_by_depth"):
+        raise TypeError(
+            "Only functional and sequential models have a graph that can be read. "
+            f"Received: model={model!r}"
+        )
+    return model
+
+
+def calls(model, inputs, prefix=""):
+    """Yield ``(name, operation, input tensors, output tensors)`` in graph order.
+
+    Shapes are passed from operation to operation anew, so that a model of unknown
+    sizes can be measured at a known one. Nested models are entered.
+    """
+    graph = functional(model)
+    tensors = dict(zip(map(id, graph.inputs), inputs, strict=True))
+    for depth in sorted(graph._nodes_by_depth, reverse=True):
+        for node in graph._nodes_by_depth[depth]:
+            operation = node.operation
+            name = prefix + operation.name
+            if node.is_input:
+                outputs = [tensors[id(tensor)] for tensor in node.outputs]
+                yield name, operation, [], outputs
+                continue
+            ins = [tensors[id(tensor)] for tensor in node.input_tensors]
+            if isinstance(operation, keras.Model):
+                outputs = yield from calls(operation, ins, f"{name}/")
+            else:
+                args, kwargs = node.arguments.fill_in(tensors)
+                outputs = keras.tree.flatten(
+                    operation.compute_output_spec(*args, **kwargs)
+                )
+                yield name, operation, ins, outputs
+            tensors.update(zip(map(id, node.outputs), outputs, strict=True))
+    return [tensors[id(tensor)] for tensor in graph.outputs]
+
+
+def measured_calls(model, input_shape):
+    """``calls`` from inputs of known shape, checked."""
+    shapes = [tensor.shape[1:] for tensor in functional(model).inputs]
+    if input_shape is not None:
+        shapes = [tuple(input_shape)] if len(shapes) == 1 else input_shape
+    if any(size is None for shape in shapes for size in shape):
+        raise ValueError(
+            "The cost of a model depends on the size of its image: pass "
+            "`input_shape=(height, width, channels)`, without the batch. "
+            f"Received: input_shape={input_shape} for a model of inputs {shapes}"
+        )
+    inputs = [
+        keras.KerasTensor((1, *shape), dtype=tensor.dtype)
+        for shape, tensor in zip(shapes, functional(model).inputs, strict=True)
+    ]
+    return calls(model, inputs)
+
+
+def values(tensors):
+    """Number of values in the tensors of one image."""
+    return sum(math.prod(tensor.shape[1:]) for tensor in tensors)
+
+
+def macs_of_call(operation, inputs, outputs):
+    """Multiply-adds of one operation of the graph; only layers have any."""
+    if not isinstance(operation, keras.Layer) or not inputs:
+        return 0
+    rule = layer_macs.registry.get(type(operation), layer_macs.registry[object])
+    return rule(operation, inputs[0].shape, outputs[0].shape)
+
+
+def count_params(model):
+    """Trainable parameters, as papers count them: weights, biases, gamma and beta.
+
+    The moving averages of batch normalization are not trained and not counted;
+    ``complexity_table`` lists them as ``non_trainable``. A frozen layer is not
+    trained either. A layer that is called twice counts once.
+
+    Args:
+        model: any built Keras model or layer.
+
+    Raises:
+        ValueError: if the model has no weights yet.
+
+    Example:
+
+    >>> image = keras.Input((32, 32, 3))
+    >>> count_params(keras.Model(image, layers.Conv2D(16, 3)(image)))
+    448
+    """
+    if not model.built:
+        raise ValueError(
+            "The model has no weights before it knows its input shape. "
+            f"Received: model={model.name!r}"
+        )
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+def count_macs(model, input_shape=None):
+    """Multiply-adds for one image.
+
+    One multiplication and the addition of its product count as one. A layer that is
+    called twice counts twice.
+
+    Args:
+        model: a functional or sequential model; nested models are entered.
+        input_shape: shape of one image without the batch, needed if the model takes
+            any size, otherwise another size to measure at. A list of shapes for a
+            model of several inputs.
+
+    Raises:
+        ValueError: if a size stays unknown, with the rule.
+        TypeError: if a layer with weights has no rule in ``layer_macs``, or if the
+            model is subclassed and has no graph.
+
+    Example: 9 * 3 * 16 products at each of 30 x 30 positions.
+
+    >>> image = keras.Input((None, None, 3))
+    >>> count_macs(keras.Model(image, layers.Conv2D(16, 3)(image)), (32, 32, 3))
+    388800
+    """
+    return sum(
+        macs_of_call(operation, inputs, outputs)
+        for _, operation, inputs, outputs in measured_calls(model, input_shape)
+    )
+
+
+def count_activations(model, input_shape=None):
+    """Output values of all convolutions and dense layers: the neurons of a paper.
+
+    On accelerators this follows the running time better than multiply-adds do.
+
+    Args:
+        model: as for ``count_macs``.
+        input_shape: as for ``count_macs``.
+
+    Raises:
+        ValueError, TypeError: as ``count_macs``.
+
+    Example:
+
+    >>> image = keras.Input((32, 32, 3))
+    >>> count_activations(keras.Model(image, layers.Conv2D(16, 3)(image)))
+    14400
+
+    Reference: Radosavovic et al., *Designing Network Design Spaces*, CVPR 2020,
+    Section 3.3 (there for convolutions only).
+    """
+    return sum(
+        values(outputs)
+        for _, operation, inputs, outputs in measured_calls(model, input_shape)
+        if macs_of_call(operation, inputs, outputs)
+    )
+
+
+def memory_access_cost(model, input_shape=None):
+    """Values read and written by all convolutions and dense layers.
+
+    Each layer reads its input and its kernel and writes its output once. For a
+    convolution of stride 1 that keeps the size this is ShuffleNetV2's
+
+        MAC = h w (c_in + c_out) + k^2 c_in c_out / g
+
+    in number of values, biases left out. A separable convolution counts as the two
+    convolutions that it is. Not to be mixed up with multiply-adds.
+
+    Args:
+        model: as for ``count_macs``.
+        input_shape: as for ``count_macs``.
+
+    Raises:
+        ValueError, TypeError: as ``count_macs``.
+
+    Example: 28 * 28 * (64 + 64) + 64 * 64.
+
+    >>> image = keras.Input((28, 28, 64))
+    >>> memory_access_cost(keras.Model(image, layers.Conv2D(64, 1)(image)))
+    104448
+
+    Reference: Ma et al., *ShuffleNet V2*, ECCV 2018, Section 2, guidelines G1 and G2.
+    """
+    cost = 0
+    for _, operation, inputs, outputs in measured_calls(model, input_shape):
+        if macs_of_call(operation, inputs, outputs):
+            shapes = [w.shape for w in operation.weights if len(w.shape) > 1]
+            cost += values(inputs) + sum(map(math.prod, shapes)) + values(outputs)
+            if isinstance(operation, (layers.SeparableConv1D, layers.SeparableConv2D)):
+                depthwise_channels = operation.pointwise_kernel.shape[-2]
+                middle = positions(operation, outputs[0].shape) * depthwise_channels
+                cost += 2 * middle
+    return cost
+
+
+def complexity_table(model, input_shape=None):
+    """What every layer costs, and the whole network in the last row.
+
+    Args:
+        model: as for ``count_macs``.
+        input_shape: as for ``count_macs``.
+
+    Returns:
+        A ``pandas.DataFrame`` with one row for each call of a layer, in the order of
+        the graph, indexed by the name of the layer (``block/conv`` inside a nested
+        model) and closed by the row ``total``:
+
+        - ``type``: class of the layer;
+        - ``output_shape``: of one image, height x width x channels;
+        - ``params``, ``non_trainable``: numbers in its weights; shared weights count
+          in the first row that uses them;
+        - ``macs``: multiply-adds;
+        - ``activations``: output values, of convolutions and dense layers only;
+        - ``memory_MB``: its weights and its output as float32, in 10^6 bytes. The
+          total is what training keeps for one image, before gradients and optimizer.
+
+    Raises:
+        ValueError, TypeError: as ``count_macs``.
+
+    Example:
+
+    >>> image = keras.Input((32, 32, 3), name="image")
+    >>> x = layers.Conv2D(16, 3, name="conv")(image)
+    >>> x = layers.GlobalAveragePooling2D(name="pool")(x)
+    >>> model = keras.Model(image, layers.Dense(10, name="classes")(x))
+    >>> complexity_table(model)[["output_shape", "params", "macs"]]
+            output_shape  params    macs
+    image        32x32x3       0       0
+    conv        30x30x16     448  388800
+    pool              16       0       0
+    classes           10     170     160
+    total                    618  388960
+    """
+    rows, counted = [], set()
+    for name, operation, inputs, outputs in measured_calls(model, input_shape):
+        weights = [w for w in getattr(operation, "weights", []) if id(w) not in counted]
+        counted.update(map(id, weights))
+        params = sum(math.prod(w.shape) for w in weights if w.trainable)
+        non_trainable = sum(math.prod(w.shape) for w in weights if not w.trainable)
+        macs = macs_of_call(operation, inputs, outputs)
+        rows.append(
+            {
+                "layer": name,
+                "type": type(operation).__name__,
+                "output_shape": ", ".join(map(shape_text, outputs)),
+                "params": params,
+                "non_trainable": non_trainable,
+                "macs": macs,
+                "activations": values(outputs) if macs else 0,
+                "memory_MB": 4e-6 * (params + non_trainable + values(outputs)),
+            }
+        )
+    table = pd.DataFrame(rows).set_index("layer").rename_axis(None)
+    sums = table.select_dtypes("number").sum()
+    table.loc["total"] = {"type": "", "output_shape": "", **sums}
+    return table.astype({name: int for name in sums.index[:-1]})
+
+
+def shape_text(tensor):
+    return "x".join(map(str, tensor.shape[1:]))

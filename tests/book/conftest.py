@@ -1,0 +1,82 @@
+"""A small book in a temporary folder, for tests that break it."""
+
+import pytest
+
+from book._kit.chapter import SETUP_CELL, Chapter
+
+PAGE = """\
+---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+book:
+  id: ch99
+  questions: []
+  objectives: [count, count more]
+  prerequisites: []
+  needs: nothing but Python
+  companion: [companion.scratch]
+---
+
+# Demo: numbers that were counted
+
+```{opening}
+```
+
+```{code-cell} ipython3
+:tags: [remove-cell]
+
+SETUP
+```
+
+There are {glue:text}`things:,d` things in {eq}`eq-things`, as `x[0](y)` shows.
+
+$$
+n = 2
+$$ (eq-things)
+
+```{code-cell} ipython3
+from companion.scratch import convolution
+
+things = 1200 + 34
+glue("things", things)
+print(things)
+```
+
+```{exercise} ★ recall: How many?
+:label: ex-demo-things
+How many are there?
+```
+
+```{solution} ex-demo-things
+:class: dropdown
+There are {glue:text}`things`, see [AlexNet](/book/lineage/alexnet.md).
+```
+
+```{code-cell} ipython3
+---
+tags: [hide-input]
+mystnb:
+  image: {alt: a line that rises}
+  figure: {caption: "A line, see {numref}`fig-line`.", name: fig-line}
+---
+import matplotlib.pyplot as plt
+
+plt.plot([1, 2])
+plt.show()
+```
+""".replace("SETUP", SETUP_CELL)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A chapter in a book of its own."""
+    path = tmp_path_factory.mktemp("repo") / "book" / "demo" / "page.md"
+    path.parent.mkdir(parents=True)
+    path.write_text(PAGE, "utf8")
+    return Chapter(path, path.parents[1])

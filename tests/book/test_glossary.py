@@ -1,0 +1,256 @@
+"""The glossary's form, and what the Sphinx extension makes of the book's data."""
+
+import re
+from io import StringIO
+
+import nbformat
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace, patch_docutils
+
+from book._kit import glossary, lint
+from book._kit.chapter import BOOK
+from book._kit.facts import KIND
+
+ROW = {"term": "stride", "zh": "步长", "definition": "A step."}
+
+
+@pytest.mark.parametrize(
+    "name, form",
+    [
+        ("stride", "strides"),
+        ("property", "properties"),
+        ("array", "arrays"),
+        ("bias", "biases"),
+        ("switch", "switches"),
+        ("max", "maxes"),
+    ],
+)
+def test_plurals(name, form):
+    assert glossary.plural(name) == form
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"term": "stride", "zh": "步长"},
+        ROW | {"zh": ""},
+        ROW | {"colour": "red"},
+        ROW | {"definition": "A step"},
+    ],
+)
+def test_an_incomplete_entry_is_refused(row):
+    with pytest.raises(ValueError, match="Received"):
+        glossary.entry_of(row)
+
+
+def test_a_name_belongs_to_one_entry(tmp_path):
+    path = tmp_path / "glossary.yml"
+    path.write_text(yaml.safe_dump([ROW, ROW | {"term": "Strides", "zh": "步"}]))
+    with pytest.raises(ValueError, match="'strides'"):
+        glossary.load(path)
+
+
+ENTRIES = glossary.load(BOOK / "glossary.yml")
+
+
+def test_the_glossary_has_the_words_of_its_chapters():
+    names = {name for entry in ENTRIES for name in entry.names}
+    assert len(ENTRIES) >= 60
+    assert {"receptive field", "感受野", "relu", "switches", "ties"} <= names
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.term)
+def test_a_definition_is_short_and_types_no_number(entry):
+    assert len(re.findall(r"\w+", entry.definition)) <= 50
+    assert re.search(r"[\u4e00-\u9fff]", entry.zh)
+    page = lint.Page(entry.definition)
+    assert [*lint.typed_numbers(page), *lint.banned_words(page)] == []
+
+
+CHAPTER = """---
+jupytext:
+  text_representation:
+    extension: .md
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  language: python
+  name: python3
+book:
+  id: ch13
+  objectives: [count parameters]
+  prerequisites: []
+  needs: nothing
+  paper: krizhevsky2012alexnet
+  companion: [companion.models.AlexNet]
+---
+# AlexNet: eight layers
+
+```{opening}
+```
+
+It has {glue:text}`params:,d` weights, {term}`Strides` and {term}`步长`.
+{cite:p}`krizhevsky2012alexnet`
+"""
+PAGES = {
+    "index.md": "# Home\n\n"
+    "{claims-count}`notes` claims, {claims-count}`wrong` wrong;\n"
+    "{glue:text}`lineage/alexnet::params:,d` and "
+    "{glue:text}`lineage/alexnet::shape:×`.\n\n"
+    "```{toctree}\nlineage/alexnet\nback/errata\nback/wrong_numbers\nback/glossary\n"
+    "back/references\n```\n",
+    "lineage/alexnet.md": CHAPTER,
+    "claims.yml": """
+notes: {ch13: [C028, C030, C031]}
+claims:
+- {id: C030, chapter: lineage/alexnet, statement: It is 54.75., source: "notes [1] L41",
+   verdict: wrong, truth: "It is {value:.2f}, not half of
+   {glue:text}`lineage/alexnet::params:,d`.", expected: 53.25,
+   expected_from: arithmetic, elsewhere: copies}
+- {id: C031, chapter: lineage/alexnet, statement: It is 55., source: "notes [1] L41",
+   verdict: right, expected: true, expected_from: "{cite:t}`krizhevsky2012alexnet`"}
+- {id: C028, chapter: lineage/alexnet, statement: It won., source: "notes [1] L35",
+   verdict: right, check: {cite: krizhevsky2012alexnet, year: 2012}}
+""",
+    "glossary.yml": yaml.safe_dump([ROW | {"chapter": "lineage/alexnet"}]),
+}
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """Builds a book of one chapter with our back matter; `edit` breaks it."""
+
+    def html_and_warnings(edit=lambda book: None):
+        root = tmp_path_factory.mktemp("site")
+        book = root / "book"
+        for name, text in PAGES.items():
+            (book / name).parent.mkdir(parents=True, exist_ok=True)
+            (book / name).write_text(text)
+        (book / "back").mkdir()
+        for path in (BOOK / "back").glob("*.md"):
+            (book / "back" / path.name).write_text(path.read_text("utf8"))
+        (book / "references.bib").write_text(
+            (BOOK / "references.bib").read_text("utf8")
+        )
+        values = {
+            "params": "60965224",
+            "shape": "(55, 96)",
+            "C030": "53.25",
+            "C031": "True",
+        }
+        outputs = [
+            new_output("display_data", {KIND: v}, metadata={"scrapbook": {"name": k}})
+            for k, v in values.items()
+        ]
+        twin = new_notebook(cells=[new_code_cell("glue()", outputs=outputs)])
+        nbformat.write(twin, book / "lineage" / "alexnet.ipynb")
+        edit(book)
+        warnings = StringIO()
+        with patch_docutils(), docutils_namespace():
+            app = Sphinx(
+                root,
+                None,
+                root / "html",
+                root / "trees",
+                "html",
+                confoverrides={
+                    "extensions": [
+                        "myst_nb", "sphinxcontrib.bibtex", "book._kit.sphinx_ext",
+                    ],
+                    "root_doc": "book/index",
+                    "exclude_patterns": ["**/*.ipynb"],
+                    "bibtex_bibfiles": ["book/references.bib"],
+                    "nb_execution_mode": "off",
+                    "nitpicky": True,
+                },
+                status=None,
+                warning=warnings,
+            )  # fmt: skip
+            app.build()
+        pages = {
+            path.stem: re.sub(r"\s+", " ", path.read_text("utf8"))
+            for path in (root / "html" / "book").rglob("*.html")
+        }
+        return pages, warnings.getvalue()
+
+    return html_and_warnings
+
+
+@pytest.fixture(scope="module")
+def site(build):
+    pages, warnings = build()
+    assert warnings == ""
+    return pages
+
+
+def text_of(html):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
+
+
+def test_facts_are_quoted_from_any_page(site):
+    assert "It has 60,965,224 weights" in text_of(site["alexnet"])
+    assert "60,965,224 and 55×96." in text_of(site["index"])
+
+
+def test_claims_are_counted(site):
+    assert "3 claims, 1 wrong;" in text_of(site["index"])
+    summary = "1 wrong, 0 imprecise, 0 in need of context, 2 right."
+    assert f"3 claims of the notes were checked: {summary}" in text_of(site["errata"])
+
+
+def test_errata_tell_statement_truth_and_value(site):
+    text = text_of(site["errata"])
+    assert "C030 (notes [1] L41). It is 54.75." in text
+    assert "Wrong. It is 53.25, not half of 60,965,224." in text
+    assert "Computed: 53.25, as expected from arithmetic." in text
+    assert text.index("C030 (") < text.index("C028 (")
+    assert re.search(r'<section id="alexnet-eight-layers"> <h2>', site["errata"])
+    assert 'href="../lineage/alexnet.html"' in site["errata"]
+
+
+def test_wrong_numbers_come_from_claims_met_elsewhere(site):
+    text = text_of(site["wrong_numbers"])
+    assert "It is 54.75. Met in copies. It is 53.25" in text
+    assert "It is 55." not in text
+
+
+def test_terms_link_whatever_their_form(site):
+    assert site["alexnet"].count('href="../back/glossary.html#term-stride"') == 2
+    assert site["glossary"].count('<span lang="zh">步长</span>') == 2
+    assert 'href="#term-stride">stride</a>' in site["glossary"]
+
+
+def test_an_opening_stands_under_the_title(site):
+    assert "count parameters" in text_of(site["alexnet"])
+    assert "colab.research.google.com" in site["alexnet"]
+
+
+BREAKS = [
+    ("index.md", "claims,", "{glue:text}`lineage/alexnet::parms`", "glues no 'parms'"),
+    ("index.md", "claims,", "{glue:text}`a/b::params`", "a/b has no executed twin"),
+    ("index.md", "params:,d", "params:s", "cannot be written so"),
+    ("index.md", "`wrong`", "`wong`", "count one of notes, wrong"),
+    ("claims.yml", "expected: 53.25", "expected: 54.75", "expected 54.75 within 0"),
+    ("claims.yml", "C030, C031]", "C030, C031, C032]", "C032 belongs to"),
+    ("lineage/alexnet.md", "{term}`步长`", "{term}`步`", "term not in glossary"),
+]
+
+
+@pytest.fixture(scope="module")
+def warnings(build):
+    def break_everything(book):
+        for name, old, new, _ in BREAKS:
+            text = (book / name).read_text("utf8")
+            assert old in text
+            new = f"{new} {old}" if old == "claims," else new
+            (book / name).write_text(text.replace(old, new, 1))
+
+    return build(break_everything)[1]
+
+
+@pytest.mark.parametrize("warning", [warning for *_, warning in BREAKS])
+def test_a_broken_book_is_warned_about(warnings, warning):
+    assert warning in warnings

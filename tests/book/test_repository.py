@@ -1,0 +1,61 @@
+"""Owner and name: the environment of CI, then the git remote, then pyproject.toml."""
+
+import subprocess
+
+import pytest
+
+from book._kit.repository import ROOT, colab_url, repository, site_url
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / "pyproject.toml").write_text(
+        '[project.urls]\nRepository = "https://github.com/home/course"\n'
+    )
+    return tmp_path
+
+
+def test_pyproject_names_the_home(clone):
+    assert repository(clone) == "home/course"
+
+
+@pytest.mark.parametrize(
+    "remote",
+    ["https://github.com/fork/cnn.git", "git@github.com:fork/cnn.git"]
+    + ["https://github.com/fork/cnn", "ssh://git@github.com/fork/cnn.git"],
+)
+def test_a_git_remote_goes_first(clone, remote):
+    subprocess.run(["git", "-C", clone, "remote", "add", "origin", remote], check=True)
+    assert repository(clone) == "fork/cnn"
+
+
+def test_a_remote_elsewhere_does_not_count(clone):
+    subprocess.run(
+        ["git", "-C", clone, "remote", "add", "origin", "/srv/x.git"], check=True
+    )
+    assert repository(clone) == "home/course"
+
+
+def test_ci_goes_before_both(clone, monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "Student/fork")
+    assert repository(clone) == "Student/fork"
+    assert colab_url("lineage/alexnet") == (
+        "https://colab.research.google.com/github/Student/fork/blob/main/"
+        "book/lineage/alexnet.ipynb"
+    )
+    assert site_url("lineage/alexnet") == (
+        "https://student.github.io/fork/book/lineage/alexnet.html"
+    )
+
+
+def test_the_name_stands_in_one_place_of_the_machinery():
+    """Chapters carry a token; only words for people repeat the address."""
+    home = repository()
+    for folder in ("book", "companion", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert home not in path.read_text("utf8"), path
+    for path in (ROOT / "book").rglob("*.md"):
+        if path.name != "how_to_use.md":
+            assert home not in path.read_text("utf8"), path

@@ -1,0 +1,471 @@
+"""Costs against numbers counted by others, and against counts done by hand.
+
+The numbers of whole networks were counted with other tools on other
+implementations: torchvision 0.28 and timm 1.0.31 (hooks on torch modules), Caffe's
+prototxt of bvlc_alexnet, and a separate counter for keras.applications. Where Keras
+differs from the original network, the row says why, and the difference is a number.
+"""
+
+import math
+from typing import NamedTuple
+
+import keras
+import pytest
+from keras import layers
+
+from companion.complexity import (
+    complexity_table,
+    count_activations,
+    count_macs,
+    count_params,
+    layer_macs,
+    memory_access_cost,
+)
+from companion.layers import GroupedConv2D
+from companion.models import AlexNet
+
+
+def without_weights(build, **arguments):
+    """Build a model whose weights have shapes but no values: much quicker."""
+    keras.utils.clear_session()
+    with keras.StatelessScope(initialize_variables=False):
+        return build(**arguments)
+
+
+def split(table):
+    """Multiply-adds of convolutions, and of dense layers."""
+    layer_rows = table.drop("total")
+    dense = layer_rows["type"] == "Dense"
+    return layer_rows["macs"][~dense].sum(), layer_rows["macs"][dense].sum()
+
+
+# AlexNet: numbers of BVLC/caffe models/bvlc_alexnet/deploy.prototxt.
+
+
+def test_alexnet_equals_caffes_definition():
+    model = without_weights(AlexNet)
+    table = complexity_table(model)
+    assert count_params(model) == 60_965_224
+    assert count_macs(model) == 724_406_816
+    assert split(table) == (665_784_864, 58_621_952)
+    assert table.loc["total", "params"] == 60_965_224
+    assert table.loc["total", "macs"] == 724_406_816
+
+
+@pytest.mark.parametrize(
+    "layer, params, macs",
+    [  # Krizhevsky et al. (2012), Section 3.5, by hand
+        ("conv1", 34_944, 105_415_200),
+        ("conv2", 307_456, 27 * 27 * 256 * 5 * 5 * 48),
+        ("conv3", 885_120, 13 * 13 * 384 * 3 * 3 * 256),
+        ("conv4", 663_936, 13 * 13 * 384 * 3 * 3 * 192),
+        ("conv5", 442_624, 13 * 13 * 256 * 3 * 3 * 192),
+        ("fc6", 37_752_832, 6 * 6 * 256 * 4096),
+        ("fc7", 4096 * 4096 + 4096, 4096 * 4096),
+        ("fc8", 4_097_000, 4096 * 1000),
+    ],
+)
+def test_alexnet_layer_by_layer(layer, params, macs):
+    row = complexity_table(without_weights(AlexNet)).loc[layer]
+    assert (row["params"], row["macs"]) == (params, macs)
+
+
+def test_alexnet_has_the_papers_650_thousand_neurons():
+    conv = 55 * 55 * 96 + 27 * 27 * 256 + 2 * 13 * 13 * 384 + 13 * 13 * 256
+    assert count_activations(without_weights(AlexNet)) == conv + 2 * 4096 + 1000
+
+
+# keras.applications
+
+
+class Row(NamedTuple):
+    """``params`` and ``frozen`` are the original network's, the rest says how
+    Keras' own differs."""
+
+    build: str
+    side: int
+    params: int
+    frozen: int
+    conv: int
+    dense: int
+    more_params: int = 0
+    more_frozen: int = 0
+    arguments: dict = {}  # noqa: RUF012
+
+
+NO_GAMMA_V3, NO_GAMMA_RESNET = -34_432 // 2, -60_544 // 2  # one per BN channel
+NORMALIZATION = 7  # mean and variance of 3 channels, and a counter
+MINIMAL = {"minimalistic": True}
+
+APPLICATIONS = [
+    Row("VGG16", 224, 138_357_544, 0, 15_346_630_656, 123_633_664),
+    # Keras' batch norm has no gamma in these two networks.
+    Row("InceptionV3", 299, 23_834_568, 34_432, 5_711_168_096, 2_048_000, NO_GAMMA_V3),
+    Row(
+        "InceptionResNetV2",
+        299,
+        55_843_464,
+        60_544,
+        13_154_258_016,
+        1_536_000,
+        NO_GAMMA_RESNET,
+    ),
+    Row("Xception", 299, 22_855_952, 54_528, 8_355_355_496, 2_048_000),
+    # Keras gives every convolution of a ResNet a bias (tested below).
+    Row("ResNet50", 224, 25_557_032, 53_120, 3_855_925_248, 2_048_000, 26_560),
+    Row("ResNet101", 224, 44_549_160, 105_344, 7_568_146_432, 2_048_000, 52_672),
+    # In v2 only some have one (+19,008), and the stem has no batch norm
+    # (-128 trained, -128 averages). Keras strides at the end of a stage, as TF-Slim
+    # did, hence 3.48 and 10.91 G where the original counts 4.09 and 11.51 G.
+    Row(
+        "ResNet50V2",
+        224,
+        25_549_480,
+        45_568,
+        3_482_255_360 - 2_048_000,
+        2_048_000,
+        18_880,
+        -128,
+    ),
+    Row(
+        "ResNet152V2",
+        224,
+        60_185_256,
+        143_872,
+        10_906_697_728 - 2_048_000,
+        2_048_000,
+        51_648,
+        -128,
+    ),
+    Row("DenseNet121", 224, 7_978_856, 83_648, 2_833_137_664, 1_024_000),
+    Row("DenseNet169", 224, 14_149_480, 158_400, 3_358_179_328, 1_664_000),
+    Row("DenseNet201", 224, 20_013_928, 229_056, 4_289_445_888, 1_920_000),
+    Row(
+        "MobileNetV2",
+        224,
+        1_677_128,
+        14_080,
+        58_005_808,
+        1_280_000,
+        0,
+        0,
+        {"alpha": 0.35},
+    ),
+    Row(
+        "MobileNetV2",
+        224,
+        1_968_680,
+        18_544,
+        95_851_840,
+        1_280_000,
+        0,
+        0,
+        {"alpha": 0.5},
+    ),
+    Row("MobileNetV2", 224, 3_504_872, 34_112, 299_494_272, 1_280_000),
+    Row(
+        "MobileNetV2",
+        224,
+        5_386_792,
+        44_256,
+        507_710_560,
+        1_664_000,
+        0,
+        0,
+        {"alpha": 1.3},
+    ),
+    # Keras' classifier of MobileNetV3 is a 1x1 convolution: all conv, no dense.
+    Row("MobileNetV3Large", 224, 5_483_032, 24_400, 216_589_760, 0),
+    Row("MobileNetV3Large", 224, 3_924_288, 24_400, 209_136_704, 0, 0, 0, MINIMAL),
+    # Keras' EfficientNets contain a layer that normalizes the image.
+    Row(
+        "EfficientNetB0",
+        224,
+        5_288_548,
+        42_016,
+        384_534_752,
+        1_280_000,
+        0,
+        NORMALIZATION,
+    ),
+    Row(
+        "EfficientNetB1",
+        240,
+        7_794_184,
+        62_048,
+        685_522_832,
+        1_280_000,
+        0,
+        NORMALIZATION,
+    ),
+    Row(
+        "EfficientNetB3",
+        300,
+        12_233_232,
+        87_296,
+        1_825_605_392,
+        1_536_000,
+        0,
+        NORMALIZATION,
+    ),
+    Row(
+        "EfficientNetB4",
+        380,
+        19_341_616,
+        125_200,
+        4_391_979_024,
+        1_792_000,
+        0,
+        NORMALIZATION,
+    ),
+    Row(
+        "EfficientNetB6",
+        528,
+        43_040_704,
+        224_432,
+        19_065_289_536,
+        2_304_000,
+        0,
+        NORMALIZATION,
+    ),
+    Row("NASNetMobile", 224, 5_289_978, 36_738, 562_582_816, 1_056_000),
+]
+
+
+@pytest.mark.parametrize(
+    "row",
+    APPLICATIONS,
+    ids=lambda row: "-".join(map(str, [row.build, *row.arguments.values()])),
+)
+def test_keras_applications(row):
+    model = without_weights(
+        getattr(keras.applications, row.build), weights=None, **row.arguments
+    )
+    table = complexity_table(model, (row.side, row.side, 3))
+    total = table.loc["total"]
+    assert count_params(model) == total["params"] == row.params + row.more_params
+    assert total["non_trainable"] == row.frozen + row.more_frozen
+    assert split(table) == (row.conv, row.dense)
+
+
+MOBILENET = {  # alpha: (params, frozen, {side: multiply-adds}), all in convolutions
+    1.0: (
+        4_231_976,
+        21_888,
+        {224: 568_740_352, 160: 290_675_200, 128: 186_400_768},
+    ),
+    0.75: (
+        2_585_560,
+        16_416,
+        {224: 325_400_448, 192: 239_273_472, 160: 166_396_800},
+    ),
+    0.5: (1_331_592, 10_944, {224: 149_497_088, 192: 109_970_432, 128: 49_160_192}),
+    0.25: (470_072, 5_472, {192: 30_212_608, 160: 21_059_200}),
+}
+
+
+@pytest.mark.parametrize("alpha", MOBILENET)
+def test_mobilenet_at_every_resolution(alpha):
+    params, frozen, macs_at = MOBILENET[alpha]
+    model = without_weights(keras.applications.MobileNet, weights=None, alpha=alpha)
+    for side, macs in macs_at.items():
+        total = complexity_table(model, (side, side, 3)).loc["total"]
+        assert (total["params"], total["non_trainable"]) == (params, frozen)
+        assert total["macs"] == count_macs(model, (side, side, 3)) == macs
+
+
+def test_resnet50_of_keras_is_the_original_and_53_biases():
+    model = without_weights(keras.applications.ResNet50, weights=None)
+    convolutions = [at for at in model.layers if isinstance(at, layers.Conv2D)]
+    assert len(convolutions) == 53
+    biases = sum(at.filters for at in convolutions)
+    assert count_params(model) - biases == 25_557_032  # torchvision's num_params
+
+
+# One layer each, counted by hand: (layer, input shape, params, macs, output values)
+
+
+BY_HAND = [
+    (layers.Conv2D(16, 3), (32, 30, 3), 448, 30 * 28 * 16 * 9 * 3),
+    (layers.Conv2D(16, 3, 2, "same"), (9, 9, 3), 448, 5 * 5 * 16 * 9 * 3),
+    (layers.Conv2D(6, (1, 7), use_bias=False), (9, 9, 4), 168, 9 * 3 * 6 * 7 * 4),
+    (layers.Conv2D(8, 3, dilation_rate=2), (9, 9, 4), 296, 5 * 5 * 8 * 9 * 4),
+    (layers.Conv2D(8, 3, groups=4), (5, 5, 4), 80, 3 * 3 * 8 * 9 * 1),
+    (GroupedConv2D(8, 3, groups=2), (5, 5, 4), 152, 3 * 3 * 8 * 9 * 2),
+    (layers.DepthwiseConv2D(3), (5, 5, 4), 40, 3 * 3 * 4 * 9),
+    (layers.DepthwiseConv2D(3, depth_multiplier=2), (5, 5, 4), 80, 3 * 3 * 8 * 9),
+    (layers.SeparableConv2D(7, 3), (5, 5, 4), 71, 9 * (4 * 9 + 4 * 7)),
+    (layers.Conv2DTranspose(5, 3, 2), (4, 6, 2), 95, 4 * 6 * 5 * 9 * 2),
+    (layers.Conv2DTranspose(5, 3, 2, "same"), (4, 6, 2), 95, 4 * 6 * 5 * 9 * 2),
+    (layers.Conv1D(4, 3), (10, 2), 28, 8 * 4 * 3 * 2),
+    (layers.DepthwiseConv1D(3), (10, 2), 8, 8 * 2 * 3),
+    (layers.SeparableConv1D(4, 3), (10, 2), 18, 8 * (2 * 3 + 2 * 4)),
+    (layers.Conv1DTranspose(4, 3), (10, 2), 28, 10 * 4 * 3 * 2),
+    (layers.Conv3D(4, 3), (5, 6, 7, 2), 220, 3 * 4 * 5 * 4 * 27 * 2),
+    (layers.Conv3DTranspose(4, 2), (3, 4, 5, 2), 68, 3 * 4 * 5 * 4 * 8 * 2),
+    (layers.Dense(10), (7,), 80, 70),
+    (layers.Dense(10), (5, 3, 7), 80, 5 * 3 * 70),
+    (layers.BatchNormalization(), (4, 4, 6), 12, 0),
+    (layers.GroupNormalization(2), (4, 4, 6), 12, 0),
+    (layers.PReLU(shared_axes=[1, 2]), (4, 4, 6), 6, 0),
+    (layers.MaxPooling2D(), (4, 4, 6), 0, 0),
+]
+
+
+@pytest.mark.parametrize(
+    "layer, shape, params, macs",
+    BY_HAND,
+    ids=[f"{row[0].__class__.__name__}-{i}" for i, row in enumerate(BY_HAND)],
+)
+def test_layers_by_hand(layer, shape, params, macs):
+    image = keras.Input(shape)
+    model = keras.Model(image, layer(image))
+    assert (count_params(model), count_macs(model)) == (params, macs)
+
+
+def test_channels_first_counts_the_same():
+    image = keras.Input((3, 32, 30))
+    model = keras.Model(
+        image, layers.Conv2D(16, 3, data_format="channels_first")(image)
+    )
+    assert count_macs(model) == 30 * 28 * 16 * 9 * 3
+
+
+def test_a_shared_layer_pays_for_each_call_but_is_stored_once():
+    image = keras.Input((8, 8, 4))
+    shared = layers.Conv2D(4, 3, padding="same", name="shared")
+    model = keras.Model(image, shared(shared(image)))
+    assert count_params(model) == 9 * 4 * 4 + 4
+    assert count_macs(model) == 2 * 64 * 9 * 4 * 4
+    rows = complexity_table(model).loc["shared"]
+    assert list(rows["params"]) == [148, 0]
+    assert list(rows["macs"]) == [9_216, 9_216]
+
+
+def nested():
+    block_image = keras.Input((None, None, 4))
+    block = keras.Model(
+        block_image,
+        layers.Conv2D(4, 3, padding="same", name="conv")(block_image),
+        name="block",
+    )
+    head = keras.Sequential([layers.GlobalAveragePooling2D(), layers.Dense(5)])
+    image = keras.Input((8, 8, 4))
+    return keras.Model(image, head(block(block(image))))
+
+
+def test_nested_models_are_entered():
+    model = nested()
+    assert count_macs(model) == 2 * 64 * 9 * 4 * 4 + 4 * 5
+    assert count_params(model) == 148 + 25
+    table = complexity_table(model)
+    assert list(table.loc["block/conv", "output_shape"]) == ["8x8x4", "8x8x4"]
+    assert table.loc["total", "params"] == 148 + 25
+
+
+def test_branches_and_several_inputs():
+    left, right = keras.Input((8, 8, 2)), keras.Input((8, 8, 3))
+    x = layers.Concatenate()([left, right])
+    x = layers.Conv2D(4, 1)(x) + layers.Conv2D(4, 3, padding="same")(left)
+    model = keras.Model([left, right], x)
+    assert count_macs(model) == 64 * (5 * 4 + 9 * 2 * 4)
+    assert count_macs(model, [(4, 4, 2), (4, 4, 3)]) == 16 * (5 * 4 + 9 * 2 * 4)
+
+
+def test_frozen_weights_are_listed_apart():
+    image = keras.Input((8, 8, 2))
+    x = layers.Conv2D(4, 1, trainable=False)(image)
+    model = keras.Model(image, layers.BatchNormalization()(x))
+    total = complexity_table(model).loc["total"]
+    assert count_params(model) == total["params"] == 8
+    assert total["non_trainable"] == 12 + 8
+
+
+def test_memory_is_weights_and_outputs_in_float32():
+    image = keras.Input((8, 8, 2), name="image")
+    model = keras.Model(image, layers.Conv2D(4, 1, name="conv")(image))
+    memory = complexity_table(model)["memory_MB"]
+    assert memory["image"] == pytest.approx(4 * 128 / 1e6, rel=1e-12)
+    assert memory["conv"] == pytest.approx(4 * (12 + 256) / 1e6, rel=1e-12)
+    assert memory["total"] == pytest.approx(4 * (128 + 12 + 256) / 1e6, rel=1e-12)
+
+
+def test_unknown_sizes_ask_for_an_input_shape():
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, layers.Conv2D(16, 3)(image))
+    for measure in count_macs, count_activations, memory_access_cost, complexity_table:
+        with pytest.raises(
+            ValueError, match=r"input_shape=\(height, width, channels\)"
+        ):
+            measure(model)
+    with pytest.raises(ValueError, match=r"Received: input_shape=\(32, None, 3\)"):
+        count_macs(model, (32, None, 3))
+    assert count_macs(model, (32, 30, 3)) == 30 * 28 * 16 * 9 * 3
+
+
+def test_models_without_a_graph_are_refused():
+    class Subclassed(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(TypeError, match="Subclassed"):
+        count_macs(Subclassed())
+    with pytest.raises(ValueError, match=r"start it with keras\.Input"):
+        count_macs(keras.Sequential([layers.Dense(3)]))
+    with pytest.raises(ValueError, match="no weights"):
+        count_params(keras.Sequential([layers.Dense(3)]))
+
+
+def test_unknown_layers_with_weights_are_named_and_can_register():
+    class Doubled(layers.Conv2D):
+        """Runs its convolution twice: the inherited rule would be wrong."""
+
+        def call(self, x):
+            return super().call(x) + super().call(2 * x)
+
+    image = keras.Input((5, 5, 2))
+    model = keras.Model(image, Doubled(4, 3, name="twice")(image))
+    with pytest.raises(TypeError, match=r"@layer_macs.register\(Doubled\).*'twice'"):
+        count_macs(model)
+
+    @layer_macs.register(Doubled)
+    def _(layer, input_shape, output_shape):
+        return 2 * math.prod(layer.kernel.shape) * math.prod(output_shape[1:-1])
+
+    assert count_macs(model) == 2 * 9 * 9 * 2 * 4
+
+
+# Memory access cost: ShuffleNetV2 (Ma et al., ECCV 2018), Section 2.
+
+
+@pytest.mark.parametrize("c1, c2", [(64, 64), (32, 128), (24, 240)])
+def test_guideline_1_of_shufflenet_v2(c1, c2):
+    image = keras.Input((28, 28, c1))
+    model = keras.Model(image, layers.Conv2D(c2, 1)(image))
+    assert memory_access_cost(model) == 28 * 28 * (c1 + c2) + c1 * c2
+    assert memory_access_cost(model) >= 2 * math.sqrt(784 * count_macs(model)) + c1 * c2
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_guideline_2_of_shufflenet_v2(groups):
+    image = keras.Input((28, 28, 64))
+    model = keras.Model(image, layers.Conv2D(64, 1, groups=groups)(image))
+    assert memory_access_cost(model) == 784 * 128 + 64 * 64 // groups
+
+
+def test_memory_access_of_other_layers_by_hand():
+    image = keras.Input((28, 28, 8))
+    strided = keras.Model(image, layers.Conv2D(6, 3, 2, "same")(image))
+    assert memory_access_cost(strided) == 784 * 8 + 196 * 6 + 9 * 8 * 6
+    depthwise = keras.Model(image, layers.DepthwiseConv2D(3, padding="same")(image))
+    assert memory_access_cost(depthwise) == 784 * 16 + 9 * 8
+    pooled = keras.Model(image, layers.MaxPooling2D()(image))
+    assert memory_access_cost(pooled) == 0
+
+
+def test_memory_access_of_a_separable_convolution_is_that_of_its_two_halves():
+    image = keras.Input((28, 28, 8))
+    x = layers.DepthwiseConv2D(3, use_bias=False)(image)
+    halves = keras.Model(image, layers.Conv2D(6, 1)(x))
+    whole = keras.Model(image, layers.SeparableConv2D(6, 3)(image))
+    assert memory_access_cost(whole) == memory_access_cost(halves)
