@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .PHONY: help book serve test notebooks html data bench lint lock clean \
-	test-package test-jax test-book test-notebooks test-oldest test-site test-colab chromium
+	test-package test-parity test-jax test-book test-notebooks test-oldest test-site test-colab chromium
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,6 +35,13 @@ endef
 .venv/ready: requirements/dev.lock requirements/uv.lock pyproject.toml
 	$(call install,.venv,requirements/dev.lock)
 	@$(DEV)/uv pip install -q -p .venv --no-deps -e .
+	@touch $@
+
+.venv-parity/ready: requirements/dev.lock requirements/uv.lock requirements/parity.txt pyproject.toml
+	$(call install,.venv-parity,requirements/dev.lock)
+	@.venv-parity/bin/uv pip install -q -p .venv-parity --no-deps -e .
+	.venv-parity/bin/python -m pip install -q torch==2.13.0 huggingface-hub safetensors
+	.venv-parity/bin/python -m pip install -q --no-deps -r requirements/parity.txt
 	@touch $@
 
 # --- the course -------------------------------------------------------------------------
@@ -90,6 +97,9 @@ test-notebooks: .venv/ready  ## nbval: execute every chapter, compare every outp
 	$(PYTEST) -p book._kit.nbval_guard --nbval --nbval-current-env \
 		--nbval-cell-timeout 120 -n 2 --dist loadfile book
 
+test-parity: .venv-parity/ready  ## models against torchvision, timm and pytorchcv (needs torch: 1 GB)
+	.venv-parity/bin/python -m pytest -q -n 2 --dist loadfile tests/parity
+
 test-oldest: .venv/ready  ## the package with the oldest versions that pyproject.toml admits
 	$(PYTHON) -m venv --clear .venv-oldest
 	$(DEV)/uv pip install -p .venv-oldest --resolution lowest-direct --group dev -e .
@@ -115,4 +125,4 @@ lock: .venv/ready  ## resolve every version again: requirements/ and environment
 	$(DEV)/python requirements/lock.py $(if $(UPGRADE),--upgrade)
 
 clean:  ## remove what was built, keep what was downloaded
-	rm -rf _build .venv .venv-site .venv-oldest
+	rm -rf _build .venv .venv-site .venv-oldest .venv-parity

@@ -12,15 +12,16 @@ import importlib
 __version__ = "0.1.0"
 
 __all__ = [
+    "blocks",
     "complexity",
     "conformance",
     "data",
     "layers",
     "models",
+    "optimizers",
     "plotting",
     "receptive_field",
     "scratch",
-    "training",
 ]
 
 

@@ -10,7 +10,10 @@
 Counted as the course's reference numbers are: multiply-adds of convolutions,
 transposed convolutions and dense layers, for one image, products with padding zeros
 included. Bias, normalization, activation, pooling and element-wise work count
-nothing, and neither do products of two activations, as in attention.
+nothing, and neither do products of two activations: in ``NonLocal``, ``GlobalContext``
+and other attention only the convolutions and dense layers count. For GC-ResNet-50
+they make 4,094,785,536 multiply-adds; torch's own counter, which adds the weighted sums
+over all positions, says 4,097,896,448.
 """
 
 import functools
@@ -20,7 +23,17 @@ import keras
 import pandas as pd
 from keras import layers
 
-from companion.layers import GroupedConv2D
+from companion.layers import (
+    BatchNormalization,
+    GlobalContext,
+    GroupedConv2D,
+    NonLocal,
+    RadialBasis,
+    SelectiveKernel,
+    SqueezeExcite,
+    Subsampling2D,
+    TableConv2D,
+)
 
 __all__ = [
     "complexity_table",
@@ -36,8 +49,9 @@ __all__ = [
 def layer_macs(layer, input_shape, output_shape):
     """Multiply-adds of one call of one layer, for one image.
 
-    New layers join by registering a rule of their own. A subclass does not inherit
-    the rule of its parent, because it may compute something else.
+    New layers join by registering a rule of their own. A subclass inherits the rule of
+    its parent only together with the `call` method: one that computes something else
+    must register.
 
     Args:
         layer: the layer; its type chooses the rule.
@@ -62,7 +76,8 @@ def layer_macs(layer, input_shape, output_shape):
     >>> count_macs(keras.Model(image, Twice(3)(image)))
     48
     """
-    if layer.weights:
+    from_applications = type(layer).__module__.startswith("keras.src.applications")
+    if layer.weights and not from_applications:  # ConvNeXt's LayerScale: element-wise
         kind = type(layer).__name__
         raise TypeError(
             f"No rule counts the multiply-adds of {kind}. Register one: "
@@ -86,6 +101,7 @@ def positions(layer, shape):
 @layer_macs.register(layers.DepthwiseConv1D)
 @layer_macs.register(layers.DepthwiseConv2D)
 @layer_macs.register(GroupedConv2D)
+@layer_macs.register(TableConv2D)
 def _convolution(layer, input_shape, output_shape):
     """The whole kernel at every output position; a group's kernel is that smaller."""
     return math.prod(layer.kernel.shape) * positions(layer, output_shape)
@@ -112,14 +128,83 @@ def _dense(layer, input_shape, output_shape):
     return math.prod(layer.kernel.shape) * math.prod(output_shape[1:-1])
 
 
+@layer_macs.register(RadialBasis)
+def _radial_basis(layer, input_shape, output_shape):
+    """A squared difference and its addition for every number of every code."""
+    return math.prod(layer.weights[0].shape)
+
+
+@layer_macs.register(SqueezeExcite)
+def _squeeze_excite(layer, input_shape, output_shape):
+    """Two dense layers, once for the whole map; the scaling is element-wise."""
+    return math.prod(layer.reduce.kernel.shape) + math.prod(layer.expand.kernel.shape)
+
+
+@layer_macs.register(GlobalContext)
+def _global_context(layer, input_shape, output_shape):
+    """A 1x1 convolution to one map; two dense layers, once for the whole map."""
+    mask = math.prod(layer.mask.kernel.shape) * math.prod(input_shape[1:-1])
+    once = layer.reduce.kernel, layer.expand.kernel
+    return mask + sum(math.prod(kernel.shape) for kernel in once)
+
+
+@layer_macs.register(NonLocal)
+def _non_local(layer, input_shape, output_shape):
+    """Four 1x1 convolutions; the products of two activations count nothing."""
+    kernels = [p.kernel for p in (layer.theta, layer.phi, layer.g, layer.expand)]
+    weights = sum(math.prod(kernel.shape) for kernel in kernels)
+    return weights * math.prod(input_shape[1:-1])
+
+
+@layer_macs.register(SelectiveKernel)
+def _selective_kernel(layer, input_shape, output_shape):
+    """Two convolutions; two dense layers, once for the whole map."""
+    everywhere = layer.small.kernel, layer.large.kernel
+    once = layer.reduce.kernel, layer.expand.kernel
+    convolutions = sum(math.prod(kernel.shape) for kernel in everywhere)
+    choice = sum(math.prod(kernel.shape) for kernel in once)
+    return convolutions * math.prod(output_shape[1:-1]) + choice
+
+
 @layer_macs.register(layers.BatchNormalization)
+@layer_macs.register(BatchNormalization)
 @layer_macs.register(layers.GroupNormalization)
 @layer_macs.register(layers.LayerNormalization)
 @layer_macs.register(layers.Normalization)
 @layer_macs.register(layers.PReLU)
+@layer_macs.register(layers.RMSNormalization)
 @layer_macs.register(layers.Embedding)
+@layer_macs.register(Subsampling2D)
 def _no_product_sum(layer, input_shape, output_shape):
     return 0
+
+
+@layer_macs.register(layers.SpectralNormalization)
+def _wrapped(layer, input_shape, output_shape):
+    """At inference the layer inside, with the kernel that training normalized."""
+    return macs_of_layer(layer.layer, input_shape, output_shape)
+
+
+@layer_macs.register(layers.TimeDistributed)
+def _at_every_step(layer, input_shape, output_shape):
+    batch, steps, *inside = input_shape
+    return steps * macs_of_layer(layer.layer, (batch, *inside), output_shape[1:])
+
+
+def macs_of_layer(layer, input_shape, output_shape):
+    """What the rule for this type of layer says, if the layer obeys it."""
+    kind = type(layer)
+    parent = next(kind for kind in kind.__mro__ if kind in layer_macs.registry)
+    if parent is not object and kind.call is not parent.call:
+        parent = object
+    fixed_axes = getattr(layer.input_spec, "axes", None) or {}
+    if any(input_shape[axis] != size for axis, size in fixed_axes.items()):
+        raise ValueError(
+            f"{layer.name!r} was built for another input, so the model cannot take "
+            f"images of this shape. Received: {tuple(input_shape)} at {layer.name!r}, "
+            f"where it fixes the axes {dict(fixed_axes)}"
+        )
+    return layer_macs.registry[parent](layer, input_shape, output_shape)
 
 
 def functional(model):
@@ -158,11 +243,13 @@ def calls(model, inputs, prefix=""):
             operation = node.operation
             name = prefix + operation.name
             if node.is_input:
-                outputs = [tensors[id(tensor)] for tensor in node.outputs]
-                yield name, operation, [], outputs
+                if not prefix:
+                    outputs = [tensors[id(tensor)] for tensor in node.outputs]
+                    yield name, operation, [], outputs
                 continue
             ins = [tensors[id(tensor)] for tensor in node.input_tensors]
-            if isinstance(operation, keras.Model):
+            registered = type(operation) in layer_macs.registry
+            if isinstance(operation, keras.Model) and not registered:
                 outputs = yield from calls(operation, ins, f"{name}/")
             else:
                 args, kwargs = node.arguments.fill_in(tensors)
@@ -176,20 +263,33 @@ def calls(model, inputs, prefix=""):
 
 def measured_calls(model, input_shape):
     """``calls`` from inputs of known shape, checked."""
-    shapes = [tensor.shape[1:] for tensor in functional(model).inputs]
+    shapes = own_shapes = [tensor.shape[1:] for tensor in functional(model).inputs]
     if input_shape is not None:
-        shapes = [tuple(input_shape)] if len(shapes) == 1 else input_shape
+        shapes = [input_shape] if len(shapes) == 1 else input_shape
+    if not same_ranks(shapes, own_shapes):
+        raise ValueError(
+            "`input_shape` must be the shape of one image without the batch, or a list "
+            "of one shape for each input. "
+            f"Received: input_shape={input_shape} for a model of inputs {own_shapes}"
+        )
     if any(size is None for shape in shapes for size in shape):
         raise ValueError(
             "The cost of a model depends on the size of its image: pass "
             "`input_shape=(height, width, channels)`, without the batch. "
-            f"Received: input_shape={input_shape} for a model of inputs {shapes}"
+            f"Received: input_shape={input_shape} for a model of inputs {own_shapes}"
         )
     inputs = [
         keras.KerasTensor((1, *shape), dtype=tensor.dtype)
         for shape, tensor in zip(shapes, functional(model).inputs, strict=True)
     ]
     return calls(model, inputs)
+
+
+def same_ranks(shapes, others):
+    lists = isinstance(shapes, list | tuple) and all(
+        isinstance(shape, list | tuple) for shape in shapes
+    )
+    return lists and list(map(len, shapes)) == list(map(len, others))
 
 
 def values(tensors):
@@ -201,8 +301,7 @@ def macs_of_call(operation, inputs, outputs):
     """Multiply-adds of one operation of the graph; only layers have any."""
     if not isinstance(operation, keras.Layer) or not inputs:
         return 0
-    rule = layer_macs.registry.get(type(operation), layer_macs.registry[object])
-    return rule(operation, inputs[0].shape, outputs[0].shape)
+    return macs_of_layer(operation, inputs[0].shape, outputs[0].shape)
 
 
 def count_params(model):
@@ -298,7 +397,9 @@ def memory_access_cost(model, input_shape=None):
         MAC = h w (c_in + c_out) + k^2 c_in c_out / g
 
     in number of values, biases left out. A separable convolution counts as the two
-    convolutions that it is. Not to be mixed up with multiply-adds.
+    convolutions that it is; a larger block in one layer, such as ``SelectiveKernel``,
+    as if it kept its intermediate maps to itself. Not to be mixed up with
+    multiply-adds.
 
     Args:
         model: as for ``count_macs``.
@@ -318,13 +419,19 @@ def memory_access_cost(model, input_shape=None):
     cost = 0
     for _, operation, inputs, outputs in measured_calls(model, input_shape):
         if macs_of_call(operation, inputs, outputs):
-            shapes = [w.shape for w in operation.weights if len(w.shape) > 1]
-            cost += values(inputs) + sum(map(math.prod, shapes)) + values(outputs)
+            cost += values(inputs) + kernel_values(operation) + values(outputs)
             if isinstance(operation, (layers.SeparableConv1D, layers.SeparableConv2D)):
                 depthwise_channels = operation.pointwise_kernel.shape[-2]
                 middle = positions(operation, outputs[0].shape) * depthwise_channels
                 cost += 2 * middle
     return cost
+
+
+def kernel_values(layer):
+    """Number of values in the kernels of a layer; its vectors are no kernels."""
+    layer = layer.layer if isinstance(layer, layers.Wrapper) else layer
+    shapes = [weight.shape for weight in layer.weights]
+    return sum(math.prod(shape) for shape in shapes if len(shape) > 1)
 
 
 def complexity_table(model, input_shape=None):
@@ -384,10 +491,11 @@ def complexity_table(model, input_shape=None):
                 "memory_MB": 4e-6 * (params + non_trainable + values(outputs)),
             }
         )
-    table = pd.DataFrame(rows).set_index("layer").rename_axis(None)
-    sums = table.select_dtypes("number").sum()
-    table.loc["total"] = {"type": "", "output_shape": "", **sums}
-    return table.astype({name: int for name in sums.index[:-1]})
+    texts = {"layer": "total", "type": "", "output_shape": ""}
+    numbers = [column for column in rows[0] if column not in texts]
+    total = {column: sum(row[column] for row in rows) for column in numbers}
+    table = pd.DataFrame([*rows, texts | total])
+    return table.set_index("layer").rename_axis(None)
 
 
 def shape_text(tensor):

@@ -20,14 +20,28 @@ the Effective Receptive Field in Deep Convolutional Neural Networks", NIPS 2016)
 
 import dataclasses
 import functools
+import inspect
 import math
 from fractions import Fraction
 from typing import NamedTuple
 
 import keras
 import numpy as np
+from keras import ops
 
-from companion.layers import GroupedConv2D, LocalResponseNormalization
+from companion.layers import (
+    BatchNormalization,
+    ChannelShuffle,
+    DropPath,
+    GlobalContext,
+    GroupedConv2D,
+    LocalResponseNormalization,
+    NonLocal,
+    RadialBasis,
+    SelectiveKernel,
+    SqueezeExcite,
+    Subsampling2D,
+)
 
 __all__ = [
     "AxisFields",
@@ -41,6 +55,7 @@ __all__ = [
     "element_wise",
     "gaussian_fit",
     "kernel_geometry",
+    "local_geometry",
     "probe_receptive_field",
     "receptive_field",
     "receptive_field_table",
@@ -173,6 +188,20 @@ class Window:
         return cls(tuple(taps), size // common, units)
 
     @classmethod
+    def adaptive(cls, size, units):
+        """Window of a pooling that cuts `size` units into `units` equal parts.
+
+        Where the parts have no whole edges they overlap: part u begins at the floor of
+        u size / units and ends at the ceiling of (u + 1) size / units.
+        """
+        if units == 1:
+            return cls.everything(size)
+        common = math.gcd(size, units)
+        edges = [(u * size // units, -(-(u + 1) * size // units)) for u in range(units)]
+        taps = tuple(tuple(range(*edge)) for edge in edges[: units // common])
+        return cls(taps, size // common, units)
+
+    @classmethod
     def everything(cls, size, units=1):
         """Window of a global operation: every output unit sees all input units."""
         return cls((tuple(range(size)),), 0, units)
@@ -224,11 +253,52 @@ def kernel_geometry(layer, size):
     raise TypeError(_unknown(layer))
 
 
+@functools.singledispatch
+def local_geometry(layer, size):
+    """The windows of a layer without the global context inside it.
+
+    The gate of a `SqueezeExcite`, or the statistics of a `GroupNormalization`, let
+    every unit see the whole map; published tables count the path beside it only. This
+    is what `ignore_global=True` asks for. A layer without such a context does not
+    register here: its windows are those of `kernel_geometry`.
+
+    Args:
+        layer: a Keras layer.
+        size: pair (height, width) of the layer's input; always known numbers.
+
+    Returns:
+        A pair of `Window`, for rows and columns.
+
+    Raises:
+        TypeError: for a layer that is not registered with `kernel_geometry` either.
+
+    Example: a 3x3 convolution whose kernel depends on the mean of the map.
+
+    >>> class Dynamic(keras.layers.Layer):
+    ...     "Sees everything, through the choice of its kernel."
+    >>> @kernel_geometry.register(Dynamic)
+    ... def dynamic_geometry(layer, size):
+    ...     return [Window.everything(n, n) for n in size]
+    >>> @local_geometry.register(Dynamic)
+    ... def dynamic_local_geometry(layer, size):
+    ...     return [Window.sliding(n, kernel=3, padding="same") for n in size]
+    >>> local_geometry(Dynamic(), (8, 9))[1]
+    Window(taps=((-1, 0, 1),), step=1, units=9)
+    """
+    return _layer_windows(layer, size)
+
+
 def _unknown(layer):
     kind = type(layer).__name__
     what = "is not registered"
     if isinstance(layer, keras.Model):
         what = "is a subclassed model, whose graph cannot be read"
+    if not isinstance(layer, keras.layers.Layer):
+        return (
+            f"receptive_field does not know what the operation {layer.name!r} ({kind}) "
+            "sees. Put it into the `call` of a layer of your own, and register that "
+            f"with `kernel_geometry`. Received: {layer!r}"
+        )
     return (
         f"receptive_field does not know what {layer.name!r} ({kind}) sees: it {what}. "
         f"Register it with `@kernel_geometry.register({kind})` on a function "
@@ -277,12 +347,26 @@ def _axes(axis, rank=4):
 ELEMENT_WISE_LAYERS = """
 Activation ActivityRegularization Add AlphaDropout Average BatchNormalization Dense
 Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU Masking Maximum Minimum
-Multiply Normalization PReLU RandomBrightness RandomContrast RandomFlip RandomRotation
-RandomTranslation RandomZoom ReLU Rescaling SpatialDropout2D Subtract
+Multiply Normalization PReLU ReLU Rescaling SpatialDropout2D Subtract
 """
-for _kind in ELEMENT_WISE_LAYERS.split():
-    kernel_geometry.register(getattr(keras.layers, _kind), element_wise)
-kernel_geometry.register(LocalResponseNormalization, element_wise)
+AUGMENTATION_LAYERS = """
+AugMix CutMix MixUp RandAugment RandomBrightness RandomColorDegeneration
+RandomColorJitter RandomContrast RandomElasticTransform RandomErasing RandomFlip
+RandomGaussianBlur RandomGrayscale RandomHue RandomInvert RandomPerspective
+RandomPosterization RandomRotation RandomSaturation RandomSharpness RandomShear
+RandomTranslation RandomZoom Solarization
+"""  # they do nothing at inference; Keras gained some of them over the years
+for _kind in (ELEMENT_WISE_LAYERS + AUGMENTATION_LAYERS).split():
+    if hasattr(keras.layers, _kind):
+        kernel_geometry.register(getattr(keras.layers, _kind), element_wise)
+for _kind in (
+    BatchNormalization,
+    ChannelShuffle,
+    DropPath,
+    LocalResponseNormalization,
+    RadialBasis,
+):
+    kernel_geometry.register(_kind, element_wise)
 
 
 @kernel_geometry.register(GroupedConv2D)
@@ -301,16 +385,36 @@ def _(layer, size):
     return _sliding(size, layer.pool_size, layer.strides, layer.padding)
 
 
+@kernel_geometry.register(Subsampling2D)
+def _(layer, size):
+    return _sliding(size, layer.pool_size, layer.pool_size, "valid")
+
+
+def _adaptive(pooling, size):
+    return [
+        Window.adaptive(*axis) for axis in zip(size, pooling.output_size, strict=True)
+    ]
+
+
+for _kind in ("AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D"):
+    if hasattr(keras.layers, _kind):
+        kernel_geometry.register(getattr(keras.layers, _kind), _adaptive)
+
+
 @kernel_geometry.register(keras.layers.Conv2DTranspose)
 def _(layer, size):
+    return _transposed(layer, size, layer.kernel_size)
+
+
+def _transposed(convolution, size, kernel):
     return [
-        Window.transposed(units, kernel, stride, layer.padding, extra, dilation)
-        for units, kernel, stride, extra, dilation in zip(
+        Window.transposed(units, k, stride, convolution.padding, extra, dilation)
+        for units, k, stride, extra, dilation in zip(
             size,
-            layer.kernel_size,
-            layer.strides,
-            _pair(layer.output_padding),
-            _pair(layer.dilation_rate),
+            kernel,
+            _pair(convolution.strides),
+            _pair(convolution.output_padding),
+            _pair(convolution.dilation_rate),
             strict=True,
         )
     ]
@@ -324,6 +428,39 @@ def _(layer, size):
 @kernel_geometry.register(keras.layers.Cropping2D)
 def _(layer, size):
     return _sliding(size, 1, 1, [(-a, -b) for a, b in layer.cropping])
+
+
+@kernel_geometry.register(keras.layers.CenterCrop)
+def _(layer, size):
+    target = layer.height, layer.width
+    if any(units < wanted for units, wanted in zip(size, target, strict=True)):
+        raise ValueError(
+            "A map smaller than the crop is resized instead, which is not supported. "
+            f"Received: size={size} to crop to {target}"
+        )
+    before = [(units - wanted) // 2 for units, wanted in zip(size, target, strict=True)]
+    return [
+        Window(((first,),), 1, wanted)
+        for first, wanted in zip(before, target, strict=True)
+    ]
+
+
+@kernel_geometry.register(keras.layers.Resizing)
+def _(layer, size):
+    return _resized(layer, size, (layer.height, layer.width))
+
+
+def _resized(resize, size, target):
+    options = "antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio"
+    for option in options:
+        if getattr(resize, option, False):
+            raise ValueError(
+                f"A resizing must do nothing else. Received: {option}=True"
+            )
+    return [
+        Window.resampled(units, wanted, resize.interpolation)
+        for units, wanted in zip(size, target, strict=True)
+    ]
 
 
 @kernel_geometry.register(keras.layers.UpSampling2D)
@@ -341,6 +478,9 @@ def _(layer, size):
     return [Window.everything(units) for units in size]
 
 
+@kernel_geometry.register(GlobalContext)
+@kernel_geometry.register(NonLocal)
+@kernel_geometry.register(SqueezeExcite)
 @kernel_geometry.register(keras.layers.GroupNormalization)
 def _(layer, size):
     return [Window.everything(units, units) for units in size]
@@ -364,9 +504,40 @@ def _(layer, size):
     return element_wise(layer, size)
 
 
+@kernel_geometry.register(keras.layers.MultiHeadAttention)
+def _(layer, size):
+    axes = layer.get_config()["attention_axes"]
+    return _reducing({1, 2} if axes is None else _axes(axes), size, keep_size=True)
+
+
 @kernel_geometry.register(keras.layers.SpectralNormalization)
 def _(layer, size):
     return _layer_windows(layer.layer, size)
+
+
+for _kind in (
+    GlobalContext,
+    NonLocal,
+    SqueezeExcite,
+    keras.layers.GroupNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.MultiHeadAttention,
+    keras.layers.RMSNormalization,
+    keras.layers.Softmax,
+    keras.layers.UnitNormalization,
+):
+    local_geometry.register(_kind, element_wise)
+
+
+@kernel_geometry.register(SelectiveKernel)
+def _(layer, size):
+    return [Window.everything(n, -(-n // layer.strides)) for n in size]
+
+
+@local_geometry.register(SelectiveKernel)
+def _(layer, size):
+    """The 5x5, which is the larger of the two."""
+    return [Window.sliding(n, 3, layer.strides, 2, dilation=2) for n in size]
 
 
 ELEMENT_WISE_OPERATIONS = """
@@ -402,10 +573,21 @@ def _operation_geometry(node, size):
     if kind in ("MaxPool", "AveragePool"):
         strides = operation.strides or operation.pool_size
         return _sliding(size, operation.pool_size, strides, operation.padding)
-    if kind in ("Conv", "DepthwiseConv"):
+    if kind in ("AdaptiveAveragePool", "AdaptiveMaxPool"):
+        return _adaptive(operation, size)
+    if kind in ("Conv", "DepthwiseConv", "SeparableConv"):
         kernel = node.arguments.args[1].shape[:2]
         strides, dilation = operation.strides, operation.dilation_rate
         return _sliding(size, kernel, strides, operation.padding, dilation)
+    if kind == "ConvTranspose":
+        return _transposed(operation, size, node.arguments.args[1].shape[:2])
+    if kind == "Resize":
+        return _resized(operation, size, operation.size)
+    if kind == "SpaceToDepth":
+        block = operation.block_size
+        return _sliding(size, block, block, "valid")
+    if kind == "DepthToSpace":
+        return [Window.resampled(n, n * operation.block_size) for n in size]
     if kind == "Pad" and len(operation.pad_width) == 4:
         return _sliding(size, 1, 1, operation.pad_width[1:3])
     if kind == "GetItem":
@@ -443,17 +625,23 @@ def _keeps_rows_and_columns(node):
     return len(after) > 2 and tuple(before[1:3]) == tuple(after[1:3])
 
 
-def _layer_windows(layer, size):
+def _layer_windows(layer, size, geometry=kernel_geometry):
+    """What the rule for this type of layer says, if the layer obeys it.
+
+    A subclass with a `call` of its own may compute something else than its parent.
+    """
     kind = type(layer)
     if kind.__module__.startswith("keras.src.applications"):
         return element_wise(layer, size)  # LayerScale, StochasticDepth and their like
-    registered = next(k for k in kind.__mro__ if k in kernel_geometry.registry)
-    if registered is not object and kind.call is not registered.call:
-        raise TypeError(_unknown(layer))
-    return kernel_geometry(layer, size)
+    registered = next(k for k in kind.__mro__ if k in geometry.registry)
+    if registered is object or kind.call is registered.call:
+        return geometry(layer, size)
+    if geometry is local_geometry:
+        return _layer_windows(layer, size)
+    raise TypeError(_unknown(layer))
 
 
-def _windows(node, size):
+def _windows(node, size, geometry=kernel_geometry):
     operation, kind = node.operation, type(node.operation).__name__
     if getattr(operation, "data_format", None) == "channels_first":
         raise ValueError(
@@ -467,7 +655,7 @@ def _windows(node, size):
             if kind == "Reshape":
                 return [Window.everything(units) for units in size]
         if isinstance(operation, keras.layers.Layer):
-            return _layer_windows(operation, size)
+            return _layer_windows(operation, size, geometry)
         return _operation_geometry(node, size)
     except ValueError as error:
         raise ValueError(f"At {operation.name!r}: {error}") from error
@@ -771,12 +959,27 @@ def _checked_layer(layer, axis):
 # --- Through the graph of a model -----------------------------------------------------
 
 
+class _Seen(NamedTuple):
+    """A tensor of the graph: its shape, and the fields of its units.
+
+    The shape belongs to the image size asked for. The field is None for a tensor that
+    does not depend on an image.
+    """
+
+    shape: tuple
+    field: ReceptiveField | None
+
+
 class _Call(NamedTuple):
-    """One call of a layer inside a model."""
+    """One output of one call of a layer inside a model."""
 
     layer: str
     tensor: keras.KerasTensor
-    field: ReceptiveField | None
+    seen: _Seen
+
+
+class _UnequalBranches(ValueError):
+    """Maps of different sizes meet: the model cannot read images of this size."""
 
 
 def _graph(model):
@@ -798,38 +1001,76 @@ def _has_graph(operation):
 
 
 def _walk(graph, inputs, ignore_global, calls, prefix=""):
-    """Fields of the outputs of `graph`; every call on the way is added to `calls`."""
-    fields = {id(x): field for x, field in zip(graph.inputs, inputs, strict=True)}
+    """What the outputs of `graph` see; every call on the way is added to `calls`."""
+    seen = {id(x): value for x, value in zip(graph.inputs, inputs, strict=True)}
     by_depth = graph._nodes_by_depth
     for node in (node for depth in sorted(by_depth)[::-1] for node in by_depth[depth]):
         operation, name = node.operation, f"{prefix}{node.operation.name}"
-        if node.is_input or any(id(x) in fields for x in node.outputs):
+        if node.is_input or any(id(x) in seen for x in node.outputs):
             continue
-        branches = [fields.get(id(x)) for x in node.input_tensors]
+        branches = [seen[id(x)] for x in node.input_tensors]
         if _has_graph(operation) and type(operation) not in kernel_geometry.registry:
             inner = keras.Function(operation.inputs, operation.outputs)
             results = _walk(inner, branches, ignore_global, calls, f"{name}/")
         else:
-            field = _call_field(node, name, branches, ignore_global)
-            results = [field] * len(node.outputs)
-        fields.update(zip(map(id, node.outputs), results, strict=True))
-        calls.append(_Call(name, node.outputs[0], results[0]))
-    return [fields[id(x)] for x in graph.outputs]
+            results = _call(node, name, branches, ignore_global)
+        for i, (x, result) in enumerate(zip(node.outputs, results, strict=True), 1):
+            seen[id(x)] = result
+            which = f" (output {i})" if len(results) > 1 else ""
+            calls.append(_Call(name + which, x, result))
+    return [seen[id(x)] for x in graph.outputs]
 
 
-def _call_field(node, name, branches, ignore_global):
-    names = [_maker(x) for x in node.input_tensors]
-    named = [(n, f) for n, f in zip(names, branches, strict=True) if f is not None]
+def _call(node, name, branches, ignore_global):
+    """What the outputs of one call of a layer see."""
+    makers = [_maker(x) for x in node.input_tensors]
+    named = [(maker, b.field) for maker, b in zip(makers, branches, strict=True)]
+    named = [(maker, field) for maker, field in named if field is not None]
     if not named:
-        return None
+        return [_Seen(tuple(x.shape), None) for x in node.outputs]
     field = _merge(name, named, ignore_global)
+    if not field.is_global:
+        field = _through_layer(field, node, name, ignore_global)
     if field.is_global:
-        return field
-    windows = _windows(node, field.units)
+        shapes = _output_shapes(node, branches)
+        return [_Seen(shape, _spread(field, shape)) for shape in shapes]
+    return [_Seen((None, *field.units, *x.shape[3:]), field) for x in node.outputs]
+
+
+def _through_layer(field, node, name, ignore_global):
+    """The fields of a layer's units; `field` is that of its input."""
+    windows, notes = _windows(node, field.units), field.notes
+    if ignore_global:
+        local = _windows(node, field.units, local_geometry)
+        if local != windows:
+            notes += (f"{name}: what it sees of the whole image was left out.",)
+        windows = local
+    rows, columns = field.rows.through(windows[0]), field.columns.through(windows[1])
+    return ReceptiveField(rows, columns, field.aligned, notes)
+
+
+def _output_shapes(node, branches):
+    """Shapes that a layer itself says it gives, for input of the shapes of `branches`.
+
+    Behind a global operation no window needs to be known, but shapes do: a Reshape may
+    arrange tokens as a map again.
+    """
+    inputs = {
+        id(x): keras.KerasTensor((x.shape[0], *branch.shape[1:]), dtype=x.dtype)
+        for x, branch in zip(node.input_tensors, branches, strict=True)
+    }
+    args, kwargs = node.arguments.fill_in(inputs)
+    outputs = node.operation.compute_output_spec(*args, **kwargs)
+    return [tuple(x.shape) for x in keras.tree.flatten(outputs)]
+
+
+def _spread(field, shape):
+    """A global field, as that of all units of a tensor of this shape."""
+    rows, columns = shape[1:3] if len(shape) > 3 else (1, 1)
     return dataclasses.replace(
         field,
-        rows=field.rows.through(windows[0]),
-        columns=field.columns.through(windows[1]),
+        rows=dataclasses.replace(field.rows, units=rows),
+        columns=dataclasses.replace(field.columns, units=columns),
     )
 
 
@@ -840,16 +1081,22 @@ def _maker(tensor):
 
 def _merge(name, named, ignore_global):
     """The union of the fields of branches, with notes on what does not fit."""
-    local = [(branch, field) for branch, field in named if not field.is_global]
+    local = [(branch, f) for branch, f in named if f.rows.step and f.columns.step]
     notes = [note for _, field in named for note in field.notes]
     if ignore_global and local:
         notes += [
             f"{name}: branch {branch!r}, which sees the whole image, was left out."
-            for branch, field in named
-            if field.is_global
+            for branch, f in named
+            if not (f.rows.step and f.columns.step)
         ]
         named = local
-    fields = [field for _, field in named]
+    for axis in ("rows", "columns"):
+        units = {getattr(field, axis).units for _, field in local}
+        if len(units - {1}) > 1:
+            raise _UnequalBranches(
+                f"At {name!r}: branches must have equally many {axis}. "
+                f"Received: {', '.join(f'{b!r} with {f.units}' for b, f in local)}"
+            )
     places = {
         (f.rows.stride, f.columns.stride, f.rows.centre, f.columns.centre)
         for _, f in local
@@ -864,10 +1111,11 @@ def _merge(name, named, ignore_global):
             )
             + "."
         )
+    fields = [field for _, field in named]
     return ReceptiveField(
         fields[0].rows.union([field.rows for field in fields[1:]]),
         fields[0].columns.union([field.columns for field in fields[1:]]),
-        len(places) < 2 and all(field.aligned for _, field in named),
+        len(places) < 2 and all(field.aligned for field in fields),
         tuple(dict.fromkeys(notes)),
     )
 
@@ -897,62 +1145,91 @@ def _calls_at(graph, size, ignore_global):
     """All calls of a model for images of a known size."""
     axes = [AxisFields(((0, 0),), 1, pixels, pixels) for pixels in size]
     inputs = [
-        ReceptiveField(*axes) if len(x.shape) == 4 else None for x in graph.inputs
+        _Seen((None, *size, *x.shape[3:]), ReceptiveField(*axes))
+        if len(x.shape) == 4
+        else _Seen(tuple(x.shape), None)
+        for x in graph.inputs
     ]
     calls = []
     _walk(graph, inputs, ignore_global, calls)
     return calls
 
 
-LARGE = 4096  # stands for "some image size", before the remainders are tried
+LARGE = 4096  # stands for "some image size"; its remainders are tried from here on
 MOST_SIZES = 1024
 
 
-def _calls(model, input_size, ignore_global):
-    """All calls of a model, by name; an unknown image size is tried in all remainders.
+def _calls_at_all_sizes(graph, size, ignore_global):
+    """All calls of a model whose image size is unknown: tried in all remainders.
 
     Where an image ends inside a "same" padded window of stride s depends on the
-    remainder of its size modulo s, and on nothing else.
+    remainder of its size modulo s, and on nothing else. Sizes at which the branches of
+    the model do not fit together cannot be those of its images.
     """
+    tried, last = [], MOST_SIZES
+    for rest in range(2 * MOST_SIZES):
+        if rest > last:
+            break
+        try:
+            calls = _calls_at(graph, [n or LARGE + rest for n in size], ignore_global)
+        except _UnequalBranches as error:
+            misfit = error
+            continue
+        if not tried:
+            last = rest + _period(calls)
+        tried.append(calls)
+    if not tried:
+        raise misfit
+    return [
+        call._replace(seen=_over_sizes([other.seen for other in others], size))
+        for call, *others in zip(tried[0], *tried, strict=True)
+    ]
+
+
+def _period(calls):
+    """After how many pixels all remainders have occurred."""
+    fields = [call.seen.field for call in calls if call.seen.field is not None]
+    steps = {axis.step for field in fields for axis in (field.rows, field.columns)}
+    period = math.lcm(*steps - {0})
+    if period > MOST_SIZES:
+        raise ValueError(
+            f"The fields of this model repeat only every {period} pixels: pass the "
+            "image size. Received: input_size=None"
+        )
+    return period
+
+
+def _calls(model, input_size, ignore_global):
+    """All calls of a model, by name; numbered where a layer is called again."""
     graph = _graph(model)
     size = _image_size(graph, input_size)
-    calls = _calls_at(graph, [n or LARGE for n in size], ignore_global)
-    if None in size:
-        found = [call.field for call in calls if call.field is not None]
-        steps = [axis.step for field in found for axis in (field.rows, field.columns)]
-        period = math.lcm(*(step for step in steps if step))
-        if period > MOST_SIZES:
-            raise ValueError(
-                f"The fields of {model.name!r} repeat only every {period} pixels: pass "
-                "the image size. Received: input_size=None"
-            )
-        tried = [
-            _calls_at(graph, [n or LARGE + rest for n in size], ignore_global)
-            for rest in range(period)
-        ]
-        calls = [
-            call._replace(field=_over_sizes([other.field for other in others], size))
-            for call, *others in zip(calls, *tried, strict=True)
-        ]
+    at = _calls_at_all_sizes if None in size else _calls_at
+    calls = at(graph, size, ignore_global)
     names = [call.layer for call in calls]
-    seen, named = {}, {}
-    for call in calls:
-        seen[call.layer] = seen.get(call.layer, 0) + 1
+    named = {}
+    for i, call in enumerate(calls):
+        number = names[: i + 1].count(call.layer)
         shared = names.count(call.layer) > 1
-        named[f"{call.layer} (call {seen[call.layer]})" if shared else call.layer] = (
-            call
-        )
+        named[f"{call.layer} (call {number})" if shared else call.layer] = call
     return named
 
 
-def _over_sizes(fields, size):
-    """One field for all image sizes: what depends on the size becomes unknown."""
+def _over_sizes(seen, size):
+    """One tensor for all image sizes: what depends on the size becomes unknown."""
+    shapes = zip(*(one.shape for one in seen), strict=True)
+    shape = tuple(n[0] if len(set(n)) == 1 else None for n in shapes)
+    fields = [one.field for one in seen]
     if fields[0] is None:
-        return None
+        return _Seen(shape, None)
     axes = []
     for name, pixels in zip(("rows", "columns"), size, strict=True):
         options = [getattr(field, name) for field in fields]
         widest = max(options, key=lambda axis: axis.size)
+        if len({axis.stride for axis in options}) > 1:
+            raise ValueError(
+                "A stride depends on the image size, as behind a resizing to a fixed "
+                "size: pass the image size. Received: input_size=None"
+            )
         if pixels is not None:
             axes.append(widest)
         elif widest.step == 0:
@@ -964,7 +1241,8 @@ def _over_sizes(fields, size):
     noted = [field for field in fields if field.notes]
     pixels = noted and (noted[0].rows.pixels, noted[0].columns.pixels)
     notes = [f"For {pixels} pixels: {note}" for note in noted[0].notes] if noted else ()
-    return ReceptiveField(*axes, all(field.aligned for field in fields), tuple(notes))
+    aligned = all(field.aligned for field in fields)
+    return _Seen(shape, ReceptiveField(*axes, aligned, tuple(notes)))
 
 
 def _find_call(model, calls, layer):
@@ -1033,11 +1311,11 @@ def receptive_field(model, layer=None, input_size=None, *, ignore_global=False):
     "Arbitrary computation graphs".
     """
     call = _find_call(model, _calls(model, input_size, ignore_global), layer)
-    if call.field is None:
+    if call.seen.field is None:
         raise ValueError(
             f"{call.layer!r} does not depend on the image. Received: layer={layer!r}"
         )
-    return call.field
+    return call.seen.field
 
 
 def receptive_field_table(model, input_size=None, *, ignore_global=False):
@@ -1065,12 +1343,10 @@ def receptive_field_table(model, input_size=None, *, ignore_global=False):
 
     rows = []
     for name, call in _calls(model, input_size, ignore_global).items():
-        field = call.field
+        field = call.seen.field
         if field is None:
             continue
-        shape = tuple(call.tensor.shape[1:])
-        if len(shape) > 2 and not field.is_global:
-            shape = (*field.units, *shape[2:])
+        shape = call.seen.shape[1:]
         rows.append(
             (name, shape, field.size, field.stride, field.offset, field.aligned)
         )
@@ -1140,13 +1416,30 @@ def _image_shape(model, input_size):
     return (*size, model.inputs[0].shape[-1])
 
 
-def _without_max_pooling(layer):
-    """A copy of the layer; average in place of max pooling, over the same windows."""
-    if isinstance(layer, keras.layers.MaxPooling2D):
-        return keras.layers.AveragePooling2D(
-            layer.pool_size, layer.strides, layer.padding, name=layer.name
-        )
-    return type(layer).from_config(layer.get_config())
+def _passing_nan_on(operation):
+    """The operation at inference, or one of the same reach that never loses a NaN.
+
+    TensorFlow's max pooling skips NaN and its softmax turns it into 0, so these become
+    average pooling over the same windows and exp(log_softmax).
+    """
+    if _has_graph(operation):
+        return lambda *inputs, **_: _run(operation, inputs)
+    kind = type(operation).__name__
+    if type(operation).call is keras.layers.MaxPooling2D.call or kind == "MaxPool":
+        size, strides = operation.pool_size, operation.strides
+        return lambda x: ops.average_pool(x, size, strides, operation.padding)
+    if kind in ("AdaptiveMaxPooling2D", "AdaptiveMaxPool"):
+        return lambda x: ops.adaptive_average_pool(x, operation.output_size)
+    if kind == "Softmax" and isinstance(operation.axis, int):
+        return lambda x, *_, **__: ops.exp(ops.log_softmax(x, operation.axis))
+    if "training" in inspect.signature(operation.call).parameters:
+        return lambda *args, **kwargs: operation(*args, **kwargs | {"training": False})
+    return operation
+
+
+def _run(model, inputs):
+    graph = keras.Function(model.inputs, model.outputs)
+    return graph._run_through_graph(inputs, operation_fn=_passing_nan_on)
 
 
 def probe_receptive_field(model, layer=None, input_size=None):
@@ -1154,10 +1447,10 @@ def probe_receptive_field(model, layer=None, input_size=None):
 
     NaN plus or times anything is NaN, so a unit turns NaN exactly if it depends on the
     changed row of pixels, whatever the weights. Nothing here knows kernel sizes,
-    strides or padding: this is the independent check of `receptive_field`. It works
-    on a copy in which max pooling is replaced by average pooling over the same
-    windows, because TensorFlow's max pooling drops NaN. It costs one forward pass per
-    row and per column of the image: use small images.
+    strides or padding: this is the independent check of `receptive_field`. Max pooling
+    runs as average pooling over the same windows, because TensorFlow's skips NaN; on
+    JAX, a smooth resizing is a product with a matrix that spreads NaN everywhere. It
+    costs one forward pass per row and per column of the image: use small images.
 
     Args:
         model: Functional or Sequential Keras model with one input.
@@ -1178,13 +1471,8 @@ def probe_receptive_field(model, layer=None, input_size=None):
     >>> probe_receptive_field(model).region(1, 2)
     Box(top=2, left=4, bottom=5, right=7)
     """
-    output = _tensor(model, layer)
     shape = _image_shape(model, input_size)
-    asked = keras.models.clone_model(
-        keras.Model(model.inputs[0], output),
-        clone_function=_without_max_pooling,
-        recursive=True,
-    )
+    asked = keras.Function(model.inputs, [_tensor(model, layer)])
     return Probe(_reached(asked, shape, axis=1), _reached(asked, shape, axis=2))
 
 
@@ -1195,7 +1483,8 @@ def _reached(model, shape, axis, batch=8):
         lines = np.arange(start, min(start + batch, shape[axis - 1]))
         images = np.full((len(lines), *shape), 0.5, "float32")
         np.moveaxis(images, axis, 1)[np.arange(len(lines)), lines] = np.nan
-        found = np.isnan(keras.ops.convert_to_numpy(model(images, training=False)))
+        (outputs,) = _run(model, [ops.convert_to_tensor(images)])
+        found = np.isnan(ops.convert_to_numpy(outputs))
         if found.ndim == 4:
             reached.append(found.any(axis=(3 - axis, 3)))
         else:
@@ -1243,7 +1532,7 @@ def effective_receptive_field(
         shape = (samples, *_image_shape(model, input_size))
         images = keras.random.normal(shape, seed=seed)
     asked = keras.Model(model.inputs[0], output)
-    gradient = np.abs(_centre_gradient(asked, keras.ops.convert_to_tensor(images)))
+    gradient = np.abs(_centre_gradient(asked, ops.cast(images, "float32")))
     weights = gradient.mean(axis=(0, 3), dtype="float64")
     if not weights.sum() > 0:
         raise ValueError(
@@ -1260,7 +1549,7 @@ def _centre_gradient(model, images):
         output = model(images, training=False)
         if len(output.shape) == 4:
             output = output[:, output.shape[1] // 2, output.shape[2] // 2]
-        return keras.ops.sum(output)
+        return ops.sum(output)
 
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -1269,7 +1558,7 @@ def _centre_gradient(model, images):
         with tf.GradientTape() as tape:
             tape.watch(images)
             response = centre(images)
-        return tape.gradient(response, images).numpy()
+        return tape.gradient(response, images, unconnected_gradients="zero").numpy()
     if backend == "jax":
         import jax
 

@@ -91,7 +91,7 @@ def opening(chapter, link):
     paper = f"\n\n**Paper.** {{cite:t}}`{meta['paper']}`" if meta.get("paper") else ""
     return (
         f"**You will be able to**\n\n{objectives}\n\n"
-        f"**You need first** {needs or meta['needs']}.{paper}\n\n"
+        f"**You need first** {(needs or meta['needs']).rstrip('.')}.{paper}\n\n"
         f"**From the package** {names}\n\n"
         f"{link}"
     )

@@ -10,7 +10,7 @@ from sphinx.domains.std import make_glossary_term
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from book._kit import claims, glossary
+from book._kit import claims, glossary, questions
 from book._kit.chapter import Chapter, chapters, opening
 from book._kit.facts import facts, render, split_quote
 from book._kit.repository import colab_url, repository_url, site_url
@@ -246,6 +246,57 @@ def row_of(*cells):
     )
 
 
+class Questions(Generated):
+    """The questions with their answers, then those whose chapter is to come."""
+
+    def run(self):
+        path = self.book / "questions.yml"
+        self.env.note_dependency(str(path))
+        rows = questions.load(path)
+        answered = [question for question in rows if question.chapter]
+        titles = {chapter.slug: chapter.title for chapter in chapters(self.book)}
+        written = self.parse(f"{len(answered)} of {len(rows)} have their chapter.")
+        for question in answered:
+            written.append(
+                self.section(
+                    f"{question.id[1:]} · {question.title}",
+                    [chinese_line(question.zh), *self.parse(answer(question, titles))],
+                )
+            )
+        if waiting := [question for question in rows if question.part]:
+            written.append(self.section("To come", self.waiting(waiting)))
+        return written
+
+    def waiting(self, rows):
+        written = []
+        for part in dict.fromkeys(question.part for question in rows):
+            written += self.parse(f"**{part}**")
+            written.append(nodes.bullet_list("", *map(item_of, rows_of(rows, part))))
+        return written
+
+
+def rows_of(rows, part):
+    return [question for question in rows if question.part == part]
+
+
+def item_of(question):
+    text = nodes.Text(f"{question.id[1:]} · {question.title} ")
+    return nodes.list_item("", nodes.paragraph("", "", text, chinese(question.zh)))
+
+
+def answer(question, titles):
+    """The answer as MyST, with a link to the section that shows it."""
+    anchor = questions.anchor(question.section)
+    return (
+        f"{question.answer} Shown in [{question.section}]"
+        f"(/book/{question.chapter}.md#{anchor}), of *{titles[question.chapter]}*."
+    )
+
+
+def chinese_line(text):
+    return nodes.paragraph("", "", chinese(text))
+
+
 class Opening(Generated):
     """What stands under a chapter's title: aims, prerequisites, paper, Colab."""
 
@@ -256,10 +307,13 @@ class Opening(Generated):
         return self.parse(opening(chapter, link))
 
 
-def warn_of_claims(app):
-    """A build with warnings as errors fails where a claim does not hold."""
-    for problem in claims.problems(book_folder(app)):
+def warn_of_data(app):
+    """A build with warnings as errors fails where a claim or answer does not hold."""
+    book = book_folder(app)
+    for problem in claims.problems(book):
         logger.warning(problem, type="claims")
+    for problem in questions.problems(questions.load(book / "questions.yml"), book):
+        logger.warning(problem, type="questions")
 
 
 def name_the_repository(app, config):
@@ -269,6 +323,15 @@ def name_the_repository(app, config):
         config.html_baseurl = site_url()
 
 
+def cite_without_list_role(app, pagename, templatename, context, doctree):
+    """Docutils marks the bibliography as an ARIA list, but none of its children as
+    items; screen readers are told nothing rather than that."""
+    if "body" in context:
+        context["body"] = context["body"].replace(
+            '<div role="list" class="citation-list">', '<div class="citation-list">'
+        )
+
+
 def setup(app):
     app.setup_extension("myst_nb")
     app.add_role_to_domain("glue", "text", Fact(), override=True)
@@ -276,7 +339,9 @@ def setup(app):
     app.add_directive("errata", Errata)
     app.add_directive("wrong-numbers", WrongNumbers)
     app.add_directive("course-glossary", CourseGlossary)
+    app.add_directive("questions", Questions)
     app.add_directive("opening", Opening)
     app.connect("config-inited", name_the_repository)
-    app.connect("builder-inited", warn_of_claims)
+    app.connect("builder-inited", warn_of_data)
+    app.connect("html-page-context", cite_without_list_role)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

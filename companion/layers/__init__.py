@@ -4,7 +4,30 @@ One class per file. Every public name has a row in `CASES` of
 `tests/companion/layers/test_cases.py`, where `companion.conformance` checks it.
 """
 
+from companion.layers.batch_normalization import BatchNormalization
+from companion.layers.channel_shuffle import ChannelShuffle
+from companion.layers.drop_path import DropPath
+from companion.layers.global_context import GlobalContext
 from companion.layers.grouped_conv2d import GroupedConv2D
 from companion.layers.local_response_normalization import LocalResponseNormalization
+from companion.layers.non_local import NonLocal
+from companion.layers.radial_basis import RadialBasis
+from companion.layers.selective_kernel import SelectiveKernel
+from companion.layers.squeeze_excite import SqueezeExcite
+from companion.layers.subsampling2d import Subsampling2D
+from companion.layers.table_conv2d import TableConv2D
 
-__all__ = ["GroupedConv2D", "LocalResponseNormalization"]
+__all__ = [
+    "BatchNormalization",
+    "ChannelShuffle",
+    "DropPath",
+    "GlobalContext",
+    "GroupedConv2D",
+    "LocalResponseNormalization",
+    "NonLocal",
+    "RadialBasis",
+    "SelectiveKernel",
+    "SqueezeExcite",
+    "Subsampling2D",
+    "TableConv2D",
+]

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 from keras import layers
+from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch, Polygon
 from matplotlib.textpath import TextPath
 
 from companion.complexity import macs_of_call, measured_calls, values
 
-__all__ = ["plot_network"]
+__all__ = ["plot_network", "plot_shapes", "plot_towers"]
 
 # Lengths of the drawing, in points (1/72 inch).
 LONGEST_SIDE = 100
@@ -23,6 +24,9 @@ BAR = 8
 GAP = 12
 LINE = 12
 FONT = 10
+STAGGER = 3.3 * LINE
+LEGEND = 3.5 * LINE
+LEGEND_WIDTH = 330
 LEAN = 0.34, 0.22  # the width of a volume leans to the right and upwards
 
 STYLE = {  # kind: colour and hatch, so that colour is never the only code
@@ -39,8 +43,8 @@ STYLE = {  # kind: colour and hatch, so that colour is never the only code
 class Volume:
     """The output of one operation; ``x`` is its left edge, ``y`` its middle.
 
-    A lane (kind ``"lane"``) is where a link passes through a column without a volume,
-    ``length`` points long.
+    Its label hangs ``drop`` points lower where neighbours crowd. A lane (kind
+    ``"lane"``) is where a link of ``length`` points passes through a column.
     """
 
     name: str
@@ -52,14 +56,12 @@ class Volume:
     x: float = 0.0
     y: float = 0.0
     length: float = 0.0
+    drop: float = 0.0
 
     def label(self):
         if self.kind == "lane":
             return []
-        *sides, channels = map(str, self.shape)
-        text = [self.name, "×".join(sides), f"×{channels}"] if sides else None
-        text = text or [self.name, channels]
-        return [*text, f"{self.groups} groups"] if self.groups > 1 else text
+        return label_of(self.name, self.shape, self.groups)
 
     def measure(self, scale):
         """Thickness, height and width on the page."""
@@ -77,7 +79,7 @@ class Volume:
 
     def below(self, scale):
         """Room that the lower half takes, with its label."""
-        return self.measure(scale)[1] / 2 + LINE * (len(self.label()) + 1)
+        return self.measure(scale)[1] / 2 + self.drop + LINE * (len(self.label()) + 0.7)
 
     def above(self, scale):
         _, height, width = self.measure(scale)
@@ -87,6 +89,14 @@ class Volume:
         """Where links leave: the middle of the right face."""
         thickness, _, width = self.measure(scale)
         return self.x + thickness + LEAN[0] * width / 2, self.y + LEAN[1] * width / 2
+
+
+def label_of(name, shape, parts):
+    """Name, sides, channels; the channels of a grouped layer group by group."""
+    *sides, channels = map(str, shape)
+    if parts > 1:
+        channels = f"{parts}·{shape[-1] // parts}"
+    return [name, "×".join(sides), f"×{channels}"] if sides else [name, channels]
 
 
 def kind_of(operation, inputs, macs):
@@ -115,7 +125,7 @@ def volumes_of(model, names=None):
     graph = list(measured_calls(model, None))
     for name, operation, inputs, outputs in graph:
         parents = [volume for tensor in inputs for volume in makers[id(tensor)]]
-        parents = list({volume.name: volume for volume in parents}.values())
+        parents = list({id(volume): volume for volume in parents}.values())
         macs = macs_of_call(operation, inputs, outputs)
         if names is None:
             drawn = makes_volume(operation, inputs, outputs, macs)
@@ -176,24 +186,32 @@ def spread(column, scale):
 
 
 def place(columns, scale):
-    """Set ``x`` and ``y`` of every volume and lane."""
-    middle, previous = 0, None
-    staggered = max(map(len, columns)) == 1
-    for column in columns:
+    """Set ``x`` and ``y`` of every volume and lane; every other label hangs lower."""
+    chain = max(map(len, columns)) == 1
+    middle, before = 0, None
+    for number, column in enumerate(columns):
         spread(column, scale)
         extent = max(volume.extent(scale) for volume in column)
         text = text_width(column)
-        if previous is not None:
-            apart = [(extent + previous[0]) / 2 + GAP]
-            apart += [(extent + previous[1]) / 2 + 3, (text + previous[0]) / 2 + 3]
-            if not staggered:
-                apart.append((text + previous[1]) / 2 + 6)
-            middle += max(apart)
+        for volume in column:
+            volume.drop = STAGGER * (chain and number % 2)
+        top = label_top(column[0], scale)
+        if before is not None:
+            extent_before, text_before, top_before = before
+            apart = [extent + extent_before + 2 * (GAP if chain else 2 * GAP)]
+            apart += [extent + text_before + 6, text + extent_before + 6]
+            if not chain or abs(top - top_before) < 3 * LINE:
+                apart.append(text + text_before + 14)
+            middle += max(apart) / 2
         for volume in column:
             if volume.kind == "lane":
                 volume.length = extent
             volume.x = middle - volume.extent(scale) / 2
-        previous = extent, text
+        before = extent, text, top
+
+
+def label_top(volume, scale):
+    return volume.y - volume.measure(scale)[1] / 2 - 3 - volume.drop
 
 
 def text_width(column):
@@ -208,7 +226,7 @@ def text_width(column):
 
 
 def draw_volume(ax, volume, scale):
-    """Front, top and right face; dashes where the channels fall into groups."""
+    """Front, top and right face; dashes where the channels fall into a few groups."""
     thickness, height, width = volume.measure(scale)
     x, low, high = volume.x, volume.y - height / 2, volume.y + height / 2
     right, dx, dy = x + thickness, LEAN[0] * width, LEAN[1] * width
@@ -229,37 +247,40 @@ def draw_volume(ax, volume, scale):
         if face == "front":
             polygon.set_hatch(hatch)
         ax.add_patch(polygon)
-    for group in range(1, volume.groups):
+    for group in range(1, volume.groups if volume.groups <= 4 else 1):
         cut = x + thickness * group / volume.groups
         line = [cut, cut, cut + dx], [low, high, high + dy]
         ax.plot(*line, color="black", linestyle="--", linewidth=1.2, zorder=3)
 
 
-def draw_label(ax, volume, scale, drop=0.0):
-    """Below the volume; ``drop`` points lower, on a thin line, if neighbours crowd."""
+def draw_label(ax, volume, scale):
+    """Below the volume, on a thin line if it hangs lower."""
     x = volume.x + volume.extent(scale) / 2
-    low = volume.y - volume.measure(scale)[1] / 2 - 3
-    if drop:
-        ax.plot([x, x], [low, low - drop], color="black", linewidth=0.5, zorder=1)
-    ax.text(
-        x,
-        low - drop,
-        "\n".join(volume.label()),
-        ha="center",
-        va="top",
-        fontsize=FONT,
-        linespacing=LINE / FONT,
-    )
+    top = label_top(volume, scale)
+    if volume.drop:
+        ax.plot([x, x], [top + volume.drop, top], color="black", lw=0.5, zorder=1)
+    text = "\n".join(volume.label())
+    ax.text(x, top, text, ha="center", va="top", fontsize=FONT, linespacing=1.15)
 
 
 def draw_link(ax, start, end, arrow="-|>", **style):
-    link = FancyArrowPatch(start, end, arrow, mutation_scale=9, shrinkA=0, shrinkB=0)
-    link.set(color="black", zorder=4, linewidth=1, **style)
+    link = FancyArrowPatch(
+        start,
+        end,
+        arrowstyle=arrow,
+        mutation_scale=9,
+        shrinkA=0,
+        shrinkB=0,
+        color="black",
+        zorder=4,
+        **style,
+    )
     ax.add_patch(link)
 
 
 def axes_for(ax, left, right, low, high):
     """One unit of the axes is one point, so that text and volumes fit each other."""
+    right = max(right, left + LEGEND_WIDTH)
     if ax is None:
         size = (right - left) / 72, (high - low) / 72
         figure = plt.figure(figsize=size, facecolor="white")
@@ -276,8 +297,8 @@ def draw_legend(ax, kinds, lines=()):
         if kind in kinds and kind != "input"
     ]
     ax.legend(
-        handles=[*patches, *lines],
-        ncols=len(patches),
+        handles=[*lines, *patches],
+        ncols=max(1, len(patches)),
         loc="upper left",
         frameon=False,
         fontsize=FONT,
@@ -290,18 +311,14 @@ def draw_legend(ax, kinds, lines=()):
     )
 
 
-LEGEND = 3.5 * LINE
-STAGGER = 3.4 * LINE
-
-
 def plot_network(model, layers=None, ax=None):
     """Draw the volumes of a network in the order of its graph.
 
     One volume for every layer that multiplies, pools, merges branches or changes the
     number of values; normalization, dropout and padding are part of an arrow. Height
     and width are to scale. Thickness, and the length of the bars of dense layers, go
-    with the square root of the channels. Dashes cut a volume where a grouped
-    convolution keeps its channels apart.
+    with the square root of the channels. Where a convolution has groups the label
+    says ``×groups·channels``, and dashes cut the volume if there are four at most.
 
     Args:
         model: a functional or sequential Keras model of known sizes.
@@ -335,7 +352,7 @@ def plot_network(model, layers=None, ax=None):
         ax,
         left=min(0, nodes[0].x + nodes[0].extent(scale) / 2 - ends[0]) - 4,
         right=max(v.x + max(v.extent(scale), ends[1] + BAR) for v in nodes) + 4,
-        low=min(v.y - v.below(scale) for v in nodes) - chain * STAGGER,
+        low=min(v.y - v.below(scale) for v in nodes),
         high=max(v.y + v.above(scale) for v in nodes) + LEGEND,
     )
     for volume in nodes:
@@ -346,6 +363,164 @@ def plot_network(model, layers=None, ax=None):
             draw_link(ax, (volume.x, volume.y), volume.exit(scale), "-")
         else:
             draw_volume(ax, volume, scale)
-            draw_label(ax, volume, scale, STAGGER * (chain and volume.column % 2))
+            draw_label(ax, volume, scale)
     draw_legend(ax, kinds)
     return ax
+
+
+def split_volume(volume, towers):
+    """One volume per tower, each with its share of the channels."""
+    *sides, channels = volume.shape
+    shape = (*sides, channels // towers)
+    return [
+        Volume(volume.name, volume.kind, shape, 1, [], volume.column, volume.x)
+        for _ in range(towers)
+    ]
+
+
+def plot_towers(model, ax=None):
+    """Draw a network with grouped layers as the towers that it was trained in.
+
+    Every volume appears once for each group, with its share of the channels: the
+    two-GPU figure of the AlexNet paper, from the model itself. Thin arrows stay in
+    their tower; thick ones belong to layers whose kernels see all towers. The image
+    and the output of the classifier are not split.
+
+    Args:
+        model: a Keras model without branches, of known sizes, with a grouped
+            convolution.
+        ax: axes to draw into; a new figure of fitting size if ``None``.
+
+    Returns:
+        The ``matplotlib.axes.Axes``.
+
+    Raises:
+        ValueError: if the model has branches or no group, or if the groups do not
+            divide the channels of a volume.
+
+    Example:
+
+    >>> from companion.models import AlexNet
+    >>> ax = plot_towers(AlexNet(classes=None))
+    >>> [patch.get_gid() for patch in ax.patches].count("conv2:front")
+    2
+
+    Reference: Krizhevsky et al., NIPS 2012, Figure 2.
+    """
+    volumes = volumes_of(model)
+    columns = columns_of(volumes)
+    towers = max(volume.groups for volume in volumes)
+    branches = max(map(len, columns))
+    if towers == 1 or branches > 1:
+        raise ValueError(
+            "Towers need a chain of layers, with a grouped convolution among them. "
+            f"Received: model={model.name!r}, groups={towers}, branches={branches}"
+        )
+    whole = [volumes[0], *(v for v in volumes[-1:] if len(v.shape) == 1)]
+    for volume in volumes:
+        if volume not in whole and volume.shape[-1] % towers:
+            raise ValueError(
+                f"{towers} towers need a multiple of {towers} channels. "
+                f"Received: {volume.shape} in layer {volume.name!r}"
+            )
+    scale = LONGEST_SIDE / max(side for v in volumes for side in v.shape[:-1])
+    place(columns, scale)
+    parts = [[v] if v in whole else split_volume(v, towers) for v in volumes]
+    step = LINE + max(
+        p.measure(scale)[1] + p.above(scale) for v in parts[1:] for p in v
+    )
+    for column in parts:
+        for number, part in enumerate(column):
+            part.y = step * ((len(column) - 1) / 2 - number)
+    return draw_towers(ax, volumes, parts, scale)
+
+
+def draw_towers(ax, volumes, parts, scale):
+    lowest = min(p.y - p.measure(scale)[1] / 2 for column in parts for p in column)
+    highest = max(p.y + p.above(scale) for column in parts for p in column)
+    kinds = {volume.kind for volume in volumes}
+    ax = axes_for(
+        ax,
+        left=volumes[0].x - text_width(volumes[:1]) / 2,
+        right=volumes[-1].x + text_width(volumes[-1:]) / 2 + BAR,
+        low=lowest - STAGGER - 4 * LINE,
+        high=highest + LEGEND + 1.5 * LINE,
+    )
+    for volume, sources, column in zip(volumes, [[], *parts], parts, strict=False):
+        for i, part in enumerate(column):
+            draw_volume(ax, part, scale)
+            for j, source in enumerate(sources):
+                stays = volume.kind == "pooling" or volume.groups > 1
+                if stays and len(sources) == len(column) and i != j:
+                    continue
+                crosses = not stays and len(sources) > 1
+                width = 2 if crosses else 0.8
+                draw_link(ax, source.exit(scale), (part.x, part.y), lw=width)
+        x = volume.x + volume.extent(scale) / 2
+        top = lowest - LINE / 2 - volume.drop
+        bottom = min(part.y - part.measure(scale)[1] / 2 for part in column)
+        ax.plot([x, x], [bottom - 2, top], color="black", lw=0.5, zorder=1)
+        text = "\n".join(label_of(volume.name, volume.shape, len(column)))
+        ax.text(x, top, text, ha="center", va="top", fontsize=FONT)
+    lines = [
+        Line2D([], [], color="black", lw=0.8, label="own tower"),
+        Line2D([], [], color="black", lw=2, label="all towers"),
+    ]
+    draw_legend(ax, kinds, lines)
+    return ax
+
+
+def plot_shapes(model, ax=None):
+    """Stairs of a network: how its maps shrink while its channels grow.
+
+    Args:
+        model: a Keras model without branches, of known sizes.
+        ax: axes to draw into; a new figure if ``None``.
+
+    Returns:
+        The ``matplotlib.axes.Axes``, with a logarithmic scale of base 2. The lines
+        hold the numbers: height of the maps, and number of channels.
+
+    Raises:
+        ValueError: if the model has branches, or a size is unknown.
+
+    Example:
+
+    >>> from companion.models import AlexNet
+    >>> height, channels = plot_shapes(AlexNet(classes=None)).lines
+    >>> [int(side) for side in height.get_ydata()]
+    [227, 55, 27, 27, 13, 13, 13, 13, 6]
+    """
+    volumes = volumes_of(model)
+    branches = max(map(len, columns_of(volumes)))
+    if branches > 1:
+        raise ValueError(
+            "Stairs need a chain of layers. "
+            f"Received: model={model.name!r} with {branches} branches"
+        )
+    maps = [volume for volume in volumes if len(volume.shape) > 1]
+    if ax is None:
+        ax = plt.figure(figsize=(5, 3.2), facecolor="white", layout="tight").subplots()
+    heights, channels = [v.shape[0] for v in maps], [v.shape[-1] for v in maps]
+    draw_stairs(ax, heights, "height", -15, color="#08519c", linestyle="-", marker="o")
+    draw_stairs(
+        ax, channels, "channels", 6, color="#a63603", linestyle="--", marker="s"
+    )
+    ax.set_yscale("log", base=2)
+    ax.set_ylim(min(heights + channels) / 2, 1.5 * max(heights + channels))
+    ax.yaxis.set_major_formatter("{x:.0f}")
+    names = [volume.name for volume in maps]
+    ax.set_xticks(range(len(maps)), names, rotation=45, ha="right")
+    ax.tick_params(labelsize=FONT)
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def draw_stairs(ax, sizes, name, lift, **style):
+    """One flight, named at its end; sizes stand ``lift`` points above it."""
+    ax.step(range(len(sizes)), sizes, where="mid", label=name, **style)
+    label = {"textcoords": "offset points", "color": style["color"], "fontsize": FONT}
+    for step, size in enumerate(sizes):
+        if step == 0 or size != sizes[step - 1]:
+            ax.annotate(str(size), (step, size), (0, lift), ha="center", **label)
+    ax.annotate(name, (len(sizes) - 1, sizes[-1]), (8, 0), va="center", **label)

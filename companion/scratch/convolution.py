@@ -119,12 +119,15 @@ def conv2d_backward(
     for i, j, rows, columns in taps(kernel.shape[:2], stride, dilation, out_size):
         for channels, filters in _group_slices(kernel, groups):
             seen, produced = padded[:, rows, columns, channels], grad[..., filters]
-            grad_kernel[i, j, :, filters] = np.tensordot(
-                seen, produced, axes=((0, 1, 2), (0, 1, 2))
-            )
+            grad_kernel[i, j, :, filters] = _rows(seen).T @ _rows(produced)
             weights = kernel[i, j, :, filters]
             grad_padded[:, rows, columns, channels] += produced @ weights.T
     return crop(grad_padded, pads, x.shape), grad_kernel, grad.sum(axis=(0, 1, 2))
+
+
+def _rows(values):
+    """Return (windows, channels): one row for each window of the whole batch."""
+    return values.reshape(-1, values.shape[-1])
 
 
 def _group_slices(kernel, groups):

@@ -59,8 +59,9 @@ def max_pool2d_forward(x, pool_size, stride=None, padding="valid", rounding="flo
     pool_size, stride, out_size, pads = _place_pools(
         x.shape, pool_size, stride, padding, rounding
     )
+    _, height, width, _ = x.shape
     padded = pad(x, pads, -np.inf)
-    cells = _nearest_cells(x.shape, pads)
+    cells = pad(np.arange(height * width).reshape(1, height, width, 1), pads, -1)
     y = np.full((len(x), *out_size, x.shape[3]), -np.inf, x.dtype)
     index = np.full(y.shape, -1)
     for _, _, rows, columns in taps(pool_size, stride, (1, 1), out_size):
@@ -404,15 +405,6 @@ def _count_cells(input_shape, pool_size, stride, padding, rounding, include_padd
         first, end = (-before, n + after) if include_padding else (0, n)
         counts.append(np.minimum(start + pool, end) - np.maximum(start, first))
     return np.multiply.outer(*counts)[..., np.newaxis]
-
-
-def _nearest_cells(input_shape, pads):
-    """Return, for each cell of the padded plane, the nearest input cell's index."""
-    _, height, width, _ = input_shape
-    (top, bottom), (left, right) = pads
-    row = np.arange(-top, height + bottom).clip(0, height - 1)
-    column = np.arange(-left, width + right).clip(0, width - 1)
-    return (row[:, np.newaxis] * width + column)[np.newaxis, ..., np.newaxis]
 
 
 def _positions(index, shape):

@@ -13,6 +13,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 from book._kit import glossary, lint
 from book._kit.chapter import BOOK
 from book._kit.facts import KIND
+from book._kit.questions import IDS
 
 ROW = {"term": "stride", "zh": "步长", "definition": "A step."}
 
@@ -81,6 +82,7 @@ kernelspec:
   name: python3
 book:
   id: ch13
+  questions: [Q019]
   objectives: [count parameters]
   prerequisites: []
   needs: nothing
@@ -95,12 +97,23 @@ book:
 It has {glue:text}`params:,d` weights, {term}`Strides` and {term}`步长`.
 {cite:p}`krizhevsky2012alexnet`
 """
+QUESTIONS = [
+    {"id": name, "title": "Later", "zh": "后来", "part": "Training"} for name in IDS
+]
+QUESTIONS[18] = {
+    "id": "Q019",
+    "title": "AlexNet",
+    "zh": "深度网络",
+    "chapter": "lineage/alexnet",
+    "section": "AlexNet: eight layers",
+    "answer": "{glue:text}`lineage/alexnet::params:,d` weights.",
+}
 PAGES = {
     "index.md": "# Home\n\n"
     "{claims-count}`notes` claims, {claims-count}`wrong` wrong;\n"
     "{glue:text}`lineage/alexnet::params:,d` and "
     "{glue:text}`lineage/alexnet::shape:×`.\n\n"
-    "```{toctree}\nlineage/alexnet\nback/errata\nback/wrong_numbers\nback/glossary\n"
+    "```{toctree}\nlineage/alexnet\nback/errata\nback/questions\nback/wrong_numbers\nback/glossary\n"
     "back/references\n```\n",
     "lineage/alexnet.md": CHAPTER,
     "claims.yml": """
@@ -116,6 +129,7 @@ claims:
    verdict: right, check: {cite: krizhevsky2012alexnet, year: 2012}}
 """,
     "glossary.yml": yaml.safe_dump([ROW | {"chapter": "lineage/alexnet"}]),
+    "questions.yml": yaml.safe_dump(QUESTIONS, allow_unicode=True),
 }
 
 
@@ -164,6 +178,7 @@ def build(tmp_path_factory):
                     "exclude_patterns": ["**/*.ipynb"],
                     "bibtex_bibfiles": ["book/references.bib"],
                     "nb_execution_mode": "off",
+                    "myst_heading_anchors": 3,
                     "nitpicky": True,
                 },
                 status=None,
@@ -223,6 +238,15 @@ def test_terms_link_whatever_their_form(site):
     assert 'href="#term-stride">stride</a>' in site["glossary"]
 
 
+def test_questions_are_answered_and_linked_or_to_come(site):
+    text = text_of(site["questions"])
+    assert "1 of 85 have their chapter." in text
+    assert "019 · AlexNet" in text and "60,965,224 weights. Shown in" in text
+    assert 'href="../lineage/alexnet.html#alexnet-eight-layers"' in site["questions"]
+    assert text.count("后来") == 84
+    assert text.index("019 ·") < text.index("To come") < text.index("085 ·")
+
+
 def test_an_opening_stands_under_the_title(site):
     assert "count parameters" in text_of(site["alexnet"])
     assert "colab.research.google.com" in site["alexnet"]
@@ -235,6 +259,7 @@ BREAKS = [
     ("index.md", "`wrong`", "`wong`", "count one of notes, wrong"),
     ("claims.yml", "expected: 53.25", "expected: 54.75", "expected 54.75 within 0"),
     ("claims.yml", "C030, C031]", "C030, C031, C032]", "C032 belongs to"),
+    ("questions.yml", "section: 'AlexNet: eight", "section: 'eight", "no heading"),
     ("lineage/alexnet.md", "{term}`步长`", "{term}`步`", "term not in glossary"),
 ]
 

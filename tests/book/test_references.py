@@ -50,7 +50,7 @@ def test_no_work_has_two_entries():
     assert len(titles) == len(set(titles))
 
 
-# Where a reader finds the work, from the publishers' pages.
+# Where a reader finds the work: journal, volume, pages.
 KNOWN = {
     "hubel1962receptive": ("Journal of Physiology", "160", "106--154"),
     "lecun1998gradient": ("Proceedings of the IEEE", "86", "2278--2324"),

@@ -1,8 +1,10 @@
 """Owner and name: the environment of CI, then the git remote, then pyproject.toml."""
 
 import subprocess
+import tomllib
 
 import pytest
+import yaml
 
 from book._kit.repository import ROOT, colab_url, repository, site_url
 
@@ -59,3 +61,10 @@ def test_the_name_stands_in_one_place_of_the_machinery():
     for path in (ROOT / "book").rglob("*.md"):
         if path.name != "how_to_use.md":
             assert home not in path.read_text("utf8"), path
+
+
+def test_jupyter_book_is_given_the_home_repository():
+    """It insists on an address; book._kit.sphinx_ext puts a fork's own in its place."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
+    assert config["repository"]["url"] == project["urls"]["Repository"]

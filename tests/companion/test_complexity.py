@@ -228,7 +228,22 @@ APPLICATIONS = [
         0,
         NORMALIZATION,
     ),
+    Row(
+        "EfficientNetB2",
+        260,
+        9_109_994,
+        67_568,
+        992_153_872,
+        1_408_000,
+        0,
+        NORMALIZATION,
+    ),
     Row("NASNetMobile", 224, 5_289_978, 36_738, 562_582_816, 1_056_000),
+    # timm 1.0.31: convnext_tiny, tf_efficientnetv2_b0 and _s, tf_mobilenetv3_small_100
+    Row("ConvNeXtTiny", 224, 28_589_128, 0, 292_965_120, 4_162_566_144),
+    Row("EfficientNetV2B0", 224, 7_139_704, 60_608, 716_806_176, 1_280_000),
+    Row("EfficientNetV2S", 384, 21_458_488, 153_872, 8_364_337_152, 1_280_000),
+    Row("MobileNetV3Small", 224, 2_542_856, 12_112, 56_510_400, 0),
 ]
 
 
@@ -282,6 +297,53 @@ def test_resnet50_of_keras_is_the_original_and_53_biases():
     assert count_params(model) - biases == 25_557_032  # torchvision's num_params
 
 
+# Transposed convolutions: U-Net (2015) by its table, DCGAN as in pytorch/examples
+
+
+def unet_2015():
+    def twice(x, filters):
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, activation="relu")(x)
+        return x
+
+    image = x = keras.Input((572, 572, 1))
+    skips = []
+    for filters in (64, 128, 256, 512):
+        x = twice(x, filters)
+        skips.append(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = twice(x, 1024)
+    for skip in reversed(skips):
+        x = layers.Conv2DTranspose(skip.shape[-1], 2, strides=2)(x)
+        margin = (skip.shape[1] - x.shape[1]) // 2
+        x = layers.Concatenate()([layers.Cropping2D(margin)(skip), x])
+        x = twice(x, skip.shape[-1])
+    return keras.Model(image, layers.Conv2D(2, 1)(x))
+
+
+def dcgan_generator():
+    noise = keras.Input((1, 1, 100))
+    x = layers.Conv2DTranspose(512, 4, use_bias=False)(noise)
+    for filters in (256, 128, 64, 3):
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False)(x)
+    return keras.Model(noise, x)
+
+
+def test_unet_of_2015():
+    model = without_weights(unet_2015)
+    assert model.output.shape == (None, 388, 388, 2)
+    assert count_params(model) == 31_030_658
+    assert count_macs(model) == 150_428_424_448
+
+
+def test_dcgan_generator():
+    model = without_weights(dcgan_generator)
+    assert model.output.shape == (None, 64, 64, 3)
+    assert count_params(model) == 3_576_704
+    assert count_macs(model) == 104_628_224
+
+
 # One layer each, counted by hand: (layer, input shape, params, macs, output values)
 
 
@@ -307,7 +369,10 @@ BY_HAND = [
     (layers.Dense(10), (5, 3, 7), 80, 5 * 3 * 70),
     (layers.BatchNormalization(), (4, 4, 6), 12, 0),
     (layers.GroupNormalization(2), (4, 4, 6), 12, 0),
+    (layers.RMSNormalization(), (4, 4, 6), 6, 0),
     (layers.PReLU(shared_axes=[1, 2]), (4, 4, 6), 6, 0),
+    (layers.SpectralNormalization(layers.Conv2D(8, 3)), (5, 5, 4), 296, 9 * 8 * 9 * 4),
+    (layers.TimeDistributed(layers.Conv2D(8, 3)), (2, 5, 5, 4), 296, 2 * 9 * 8 * 9 * 4),
     (layers.MaxPooling2D(), (4, 4, 6), 0, 0),
 ]
 
@@ -359,6 +424,14 @@ def test_nested_models_are_entered():
     assert count_macs(model) == 2 * 64 * 9 * 4 * 4 + 4 * 5
     assert count_params(model) == 148 + 25
     table = complexity_table(model)
+    calls = list(table["type"])
+    assert calls == [
+        "InputLayer",
+        *["Conv2D"] * 2,
+        "GlobalAveragePooling2D",
+        "Dense",
+        "",
+    ]
     assert list(table.loc["block/conv", "output_shape"]) == ["8x8x4", "8x8x4"]
     assert table.loc["total", "params"] == 148 + 25
 
@@ -370,6 +443,36 @@ def test_branches_and_several_inputs():
     model = keras.Model([left, right], x)
     assert count_macs(model) == 64 * (5 * 4 + 9 * 2 * 4)
     assert count_macs(model, [(4, 4, 2), (4, 4, 3)]) == 16 * (5 * 4 + 9 * 2 * 4)
+
+
+def test_several_outputs_each_count_once():
+    image = keras.Input((8, 8, 2))
+    stem = layers.Conv2D(4, 3, padding="same")(image)
+    heads = [layers.Conv2D(1, 1)(stem), layers.Dense(3)(layers.Flatten()(stem))]
+    model = keras.Model(image, heads)
+    assert count_macs(model) == 64 * 9 * 2 * 4 + 64 * 4 + 256 * 3
+    assert count_activations(model) == 64 * 4 + 64 + 3
+
+
+def test_a_nested_model_of_several_outputs():
+    image = keras.Input((None, None, 2))
+    fine = layers.Conv2D(4, 3, 2, "same", name="fine")(image)
+    coarse = layers.Conv2D(4, 3, 2, "same", name="coarse")(fine)
+    backbone = keras.Model(image, {"fine": fine, "coarse": coarse}, name="backbone")
+    whole = keras.Input((8, 8, 2))
+    maps = backbone(whole)
+    heads = [layers.Conv2D(1, 1, name=key)(maps[key]) for key in ("fine", "coarse")]
+    table = complexity_table(keras.Model(whole, heads))
+    assert table.loc["backbone/fine", "macs"] == 16 * 9 * 2 * 4
+    assert table.loc["backbone/coarse", "macs"] == 4 * 9 * 4 * 4
+    assert (table.loc["fine", "macs"], table.loc["coarse", "macs"]) == (16 * 4, 4 * 4)
+
+
+def test_a_layer_may_be_called_total():
+    image = keras.Input((8,))
+    table = complexity_table(keras.Model(image, layers.Dense(3, name="total")(image)))
+    assert list(table.loc["total", "type"]) == ["Dense", ""]
+    assert list(table.loc["total", "macs"]) == [24, 24]
 
 
 def test_frozen_weights_are_listed_apart():
@@ -401,6 +504,28 @@ def test_unknown_sizes_ask_for_an_input_shape():
     with pytest.raises(ValueError, match=r"Received: input_shape=\(32, None, 3\)"):
         count_macs(model, (32, None, 3))
     assert count_macs(model, (32, 30, 3)) == 30 * 28 * 16 * 9 * 3
+
+
+@pytest.mark.parametrize("shape", [32, (32, 32), (1, 32, 32, 3), [(32, 32, 3)]])
+def test_an_input_shape_is_one_shape_for_each_input(shape):
+    image = keras.Input((32, 32, 3))
+    model = keras.Model(image, layers.Conv2D(16, 3)(image))
+    with pytest.raises(ValueError, match="without the batch") as error:
+        count_macs(model, shape)
+    assert f"Received: input_shape={shape}" in str(error.value)
+    two = keras.Model([image, keras.Input((5,))], image)
+    with pytest.raises(ValueError, match="one shape for each input"):
+        count_macs(two, (32, 32, 3))
+
+
+def test_images_that_the_model_cannot_take():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, name="conv")(image)
+    model = keras.Model(image, layers.Dense(5, name="dense")(layers.Flatten()(x)))
+    with pytest.raises(ValueError, match=r"'dense' was built for.*\(1, 400\).*144"):
+        count_macs(model, (12, 12, 3))
+    with pytest.raises(ValueError, match=r"'conv' was built for.*\(1, 8, 8, 1\)"):
+        count_macs(model, (8, 8, 1))
 
 
 def test_models_without_a_graph_are_refused():
@@ -435,6 +560,31 @@ def test_unknown_layers_with_weights_are_named_and_can_register():
     assert count_macs(model) == 2 * 9 * 9 * 2 * 4
 
 
+def test_a_subclass_with_its_parents_call_inherits_the_rule():
+    class Named(layers.Conv2D):
+        """Other people's `Conv2D` with other defaults."""
+
+    image = keras.Input((5, 5, 2))
+    assert count_macs(keras.Model(image, Named(4, 3)(image))) == 9 * 9 * 2 * 4
+
+
+def test_a_subclassed_model_can_register():
+    class Head(keras.Model):
+        def __init__(self):
+            super().__init__(name="head")
+            self.dense = layers.Dense(3)
+
+        def call(self, x):
+            return self.dense(x)
+
+    image = keras.Input((5,))
+    model = keras.Model(image, Head()(image))
+    with pytest.raises(TypeError, match="head"):
+        count_macs(model)
+    layer_macs.register(Head, lambda layer, input_shape, output_shape: 5 * 3)
+    assert count_macs(model) == 15
+
+
 # Memory access cost: ShuffleNetV2 (Ma et al., ECCV 2018), Section 2.
 
 
@@ -459,6 +609,9 @@ def test_memory_access_of_other_layers_by_hand():
     assert memory_access_cost(strided) == 784 * 8 + 196 * 6 + 9 * 8 * 6
     depthwise = keras.Model(image, layers.DepthwiseConv2D(3, padding="same")(image))
     assert memory_access_cost(depthwise) == 784 * 16 + 9 * 8
+    wrapped = layers.SpectralNormalization(layers.Conv2D(6, 3, 2, "same"))
+    wrapped = keras.Model(image, wrapped(image))
+    assert memory_access_cost(wrapped) == memory_access_cost(strided)
     pooled = keras.Model(image, layers.MaxPooling2D()(image))
     assert memory_access_cost(pooled) == 0
 

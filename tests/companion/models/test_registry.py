@@ -12,9 +12,12 @@ GOOD = {"params": 10, "macs": 9, "source": "by hand"}
 
 
 @pytest.fixture
-def clean_registry(monkeypatch):
-    for name in list(MODELS):
-        monkeypatch.delitem(MODELS, name)
+def clean_registry():
+    entries = dict(MODELS)
+    MODELS.clear()
+    yield
+    MODELS.clear()
+    MODELS.update(entries)
 
 
 @pytest.mark.parametrize("entry", MODELS.values(), ids=MODELS)

@@ -1,0 +1,81 @@
+"""The 85 questions of the notes: which are answered, where, and which are to come."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from book._kit.chapter import BOOK, chapters
+
+IDS = tuple(f"Q{number:03d}" for number in range(1, 86))
+ANSWERED = {"id", "title", "zh", "chapter", "section", "answer"}
+TO_COME = {"id", "title", "zh", "part"}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question; `part` names the part it will belong to until it is answered."""
+
+    id: str
+    title: str
+    zh: str
+    chapter: str = ""
+    section: str = ""
+    answer: str = ""
+    part: str = ""
+
+
+def load(path=BOOK / "questions.yml"):
+    """Read `questions.yml`; raise ValueError where it breaks its form."""
+    rows = yaml.safe_load(Path(path).read_text("utf8"))
+    for row in rows:
+        if set(row) not in (ANSWERED, TO_COME) or not all(row.values()):
+            raise ValueError(
+                f"A question has {sorted(ANSWERED)}, or until its chapter is written "
+                f"{sorted(TO_COME)}. Received: {row}"
+            )
+    counts = Counter(row["id"] for row in rows)
+    if tuple(row["id"] for row in rows) != IDS:
+        odd = sorted(set(IDS) ^ set(counts)) or [k for k, n in counts.items() if n > 1]
+        raise ValueError(f"The ids run from Q001 to Q085, each once. Received: {odd}")
+    return [Question(**row) for row in rows]
+
+
+def problems(questions, book=BOOK):
+    """A sentence for every question that the book and `questions.yml` disagree on."""
+    found = {chapter.slug: chapter for chapter in chapters(book)}
+    rows = {question.id: question for question in questions}
+    for slug, chapter in found.items():
+        for name in chapter.meta["questions"]:
+            if rows[name].chapter == "":
+                yield f"{name} is answered in {slug}: give it an answer"
+    for question in questions:
+        if not question.chapter:
+            continue
+        if question.chapter not in found:
+            yield f"{question.id} names the chapter {question.chapter}: no such page"
+            continue
+        chapter = found[question.chapter]
+        if question.id not in chapter.meta["questions"]:
+            yield f"{question.id} is not among the questions of {question.chapter}"
+        if question.section not in headings(chapter):
+            where = f"{question.id}: {question.chapter}"
+            yield f"{where} has no heading {question.section!r}"
+
+
+def anchor(heading):
+    """The fragment under which a page has a heading, made as MyST-Parser makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def headings(chapter):
+    """The texts of a chapter's headings."""
+    return {
+        line.lstrip("#").strip()
+        for cell in chapter.cells
+        if cell.cell_type == "markdown"
+        for line in cell.source.splitlines()
+        if line.startswith("#")
+    }

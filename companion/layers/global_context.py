@@ -1,0 +1,98 @@
+"""Global context: Cao, Xu, Lin, Wei, Hu, *GCNet* (2019)."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class GlobalContext(keras.layers.Layer):
+    """Adds one vector, computed from the whole map, to every position.
+
+    A non-local block gives every position its own weighted average of the map. In
+    trained networks these averages are almost the same everywhere, so one is enough:
+
+        a_j = exp(w x_j) / sum of exp(w x_m) over all positions m     attention
+        c = sum of a_j x_j                                            context
+        y_i = x_i + V2 ReLU(LN(V1 c))                                 transform, add
+
+    V1 reduces the channels by `ratio` and V2 expands them again, as in
+    `SqueezeExcite`; the differences to it are the learned average and the addition.
+    V2 starts at zero, so a new block changes nothing. The layer costs 2 C**2 / r
+    weights for C channels, where a non-local block costs 2 C**2.
+
+    As in the authors' code every product has a bias. That of w has no effect: the
+    softmax cancels a constant.
+
+    Args:
+        ratio: Integer >= 1, the paper's r.
+
+    Input shape: `(batch, height, width, channels)`. Output shape: the same.
+
+    Raises:
+        ValueError: If `ratio` is not a positive integer, if the number of channels is
+            unknown, or if `ratio` leaves no unit.
+
+    Example:
+
+    >>> import keras
+    >>> layer = GlobalContext(ratio=16)
+    >>> x = keras.ops.ones((1, 14, 14, 1024))
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((1, 14, 14, 1024), (1, 14, 14))
+    >>> layer.count_params()  # 2 * 1024**2 / 16, and 1025 + 64 + 128 + 1024
+    133313
+
+    Reference: Cao et al., arXiv 1904.11492, Section 3.4, Figure 4d and Equation 5.
+    """
+
+    def __init__(self, ratio=16, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(ratio, int) or ratio < 1:
+            raise ValueError(
+                f"`ratio` must be a positive integer. Received: ratio={ratio!r}"
+            )
+        self.ratio = ratio
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if channels is None:
+            raise ValueError(
+                "The number of channels, the last axis, must be known. "
+                f"Received: input_shape={input_shape}"
+            )
+        units = channels // self.ratio
+        if units == 0:
+            raise ValueError(
+                "The ratio must not be larger than the number of channels. "
+                f"Received: ratio={self.ratio} for {channels} channels"
+            )
+        policy = self.dtype_policy
+        self.mask = keras.layers.Dense(1, dtype=policy, name="mask")
+        self.mask.build((None, None, channels))
+        self.reduce = keras.layers.Dense(units, dtype=policy, name="reduce")
+        self.reduce.build((None, channels))
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=policy, name="norm"
+        )
+        self.norm.build((None, units))
+        self.expand = keras.layers.Dense(
+            channels, kernel_initializer="zeros", dtype=policy, name="expand"
+        )
+        self.expand.build((None, units))
+
+    def call(self, inputs):
+        context = ops.einsum("bhw,bhwc->bc", self.attention(inputs), inputs)
+        y = self.expand(ops.relu(self.norm(self.reduce(context))))
+        return inputs + y[:, None, None, :]
+
+    def attention(self, inputs):
+        """How much each position counts, `(batch, height, width)`; the sum is 1."""
+        batch, height, width, _ = ops.shape(inputs)
+        logits = ops.reshape(self.mask(inputs), (batch, height * width))
+        return ops.reshape(ops.softmax(logits), (batch, height, width))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "ratio": self.ratio}

@@ -1,0 +1,166 @@
+"""Selective kernels: Li, Wang, Hu, Yang, *Selective Kernel Networks* (2019)."""
+
+import keras
+from keras import ops
+
+from companion.layers.grouped_conv2d import GroupedConv2D
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class SelectiveKernel(keras.layers.Layer):
+    """A 3x3 and a 5x5 convolution, and for each channel a choice between them.
+
+    Both convolutions see the same input; the averages over the whole image decide, for
+    each channel, how much of either goes on:
+
+        U1 = ReLU(BN(3x3 x)), U2 = ReLU(BN(5x5 x))                  split
+        z = ReLU(BN(W s)), s = average of U1 + U2                   fuse
+        a = exp(A z) / (exp(A z) + exp(B z)), b = 1 - a             select
+        V = a U1 + b U2
+
+    So the size of a unit's receptive field depends on what is in the image. The 5x5 is
+    a 3x3 with dilation 2: its reach, for nine weights. The width of z is the number of
+    filters divided by `ratio`, but no less than `minimum`.
+
+    With `strides=2` the dilated kernel lands on even positions only, so it is a plain
+    3x3 on every second position of its input. Neither convolution has a bias. Both are
+    padded with zeros to keep the size: one row on each side of the 3x3, two of the
+    dilated one. Normalization adds 1e-5 and averages with momentum 0.95, as in the
+    authors' definition.
+
+    Args:
+        filters: Integer, output channels, a multiple of `groups`.
+        groups: Integer >= 1, groups of both convolutions, the paper's G.
+        ratio: Integer >= 1, the paper's r.
+        minimum: Integer >= 1, the paper's L.
+        strides: 1 or 2.
+
+    Input shape: `(batch, height, width, channels)`. Output shape:
+    `(batch, new_height, new_width, filters)`, sizes divided by `strides`, rounded up.
+
+    Raises:
+        ValueError: If an argument is not a positive integer, if `strides` is neither 1
+            nor 2, if the number of channels is unknown, or if `groups` does not divide
+            the filters or the channels.
+
+    Example:
+
+    >>> import keras
+    >>> layer = SelectiveKernel(128)
+    >>> x = keras.ops.ones((1, 56, 56, 128))
+    >>> tuple(layer(x).shape), tuple(layer.attention(x).shape)
+    ((1, 56, 56, 128), (1, 2, 128))
+
+    Reference: Li et al., arXiv 1903.06586, Sections 3.1 and 3.2.
+    """
+
+    def __init__(
+        self, filters, *, groups=32, ratio=16, minimum=32, strides=1, **kwargs
+    ):
+        super().__init__(**kwargs)
+        given = {
+            "filters": filters,
+            "groups": groups,
+            "ratio": ratio,
+            "minimum": minimum,
+        }
+        for name, number in given.items():
+            if not isinstance(number, int) or number < 1:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. Received: {name}={number!r}"
+                )
+        if strides not in (1, 2):
+            raise ValueError(f"Strides must be 1 or 2. Received: strides={strides!r}")
+        self.filters = filters
+        self.groups = groups
+        self.ratio = ratio
+        self.minimum = minimum
+        self.strides = strides
+
+    def build(self, input_shape):
+        if input_shape[-1] is None:
+            raise ValueError(
+                "The number of channels, the last axis, must be known. "
+                f"Received: input_shape={input_shape}"
+            )
+        padded = (None, None, None, input_shape[-1])
+        self.small = self._convolution("small", strides=self.strides)
+        self.small.build(padded)
+        self.small_norm = self._normalization("small_norm")
+        self.small_norm.build((None, None, None, self.filters))
+        self.large = self._convolution("large", dilation_rate=2 // self.strides)
+        self.large.build(padded)
+        self.large_norm = self._normalization("large_norm")
+        self.large_norm.build((None, None, None, self.filters))
+        units = max(self.filters // self.ratio, self.minimum)
+        self.reduce = self._dense(units, "reduce")
+        self.reduce.build((None, self.filters))
+        self.reduce_norm = self._normalization("reduce_norm")
+        self.reduce_norm.build((None, units))
+        self.expand = self._dense(2 * self.filters, "expand")
+        self.expand.build((None, units))
+
+    def _convolution(self, name, **kwargs):
+        return GroupedConv2D(
+            self.filters,
+            3,
+            groups=self.groups,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            dtype=self.dtype_policy,
+            name=name,
+            **kwargs,
+        )
+
+    def _normalization(self, name):
+        return keras.layers.BatchNormalization(
+            momentum=0.95, epsilon=1e-5, dtype=self.dtype_policy, name=name
+        )
+
+    def _dense(self, units, name):
+        return keras.layers.Dense(
+            units, use_bias=False, dtype=self.dtype_policy, name=name
+        )
+
+    def call(self, inputs, training=False):
+        small, large = self._split(inputs, training)
+        a = self._select(small, large, training)[:, :, None, None, :]
+        return a[:, 0] * small + a[:, 1] * large
+
+    def attention(self, inputs):
+        """Shares of the 3x3 and the 5x5, `(batch, 2, filters)`; each pair adds to 1."""
+        return self._select(*self._split(inputs, False), False)
+
+    def _split(self, x, training):
+        small = self.small(_pad(x, 1))
+        small = ops.relu(self.small_norm(small, training=training))
+        if self.strides == 2:
+            x = ops.average_pool(x, 1, strides=2)  # every second row and column
+        large = self.large(_pad(x, 2 // self.strides))
+        large = ops.relu(self.large_norm(large, training=training))
+        return small, large
+
+    def _select(self, small, large, training):
+        s = ops.mean(small + large, axis=(1, 2))
+        z = ops.relu(self.reduce_norm(self.reduce(s), training=training))
+        logits = ops.reshape(self.expand(z), (-1, 2, self.filters))
+        return ops.softmax(logits, axis=1)
+
+    def compute_output_shape(self, input_shape):
+        batch, *sizes, _ = input_shape
+        sizes = [None if n is None else -(-n // self.strides) for n in sizes]
+        return (batch, *sizes, self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "groups": self.groups,
+            "ratio": self.ratio,
+            "minimum": self.minimum,
+            "strides": self.strides,
+        }
+
+
+def _pad(x, rows):
+    return ops.pad(x, ((0, 0), (rows, rows), (rows, rows), (0, 0)))

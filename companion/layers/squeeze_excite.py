@@ -1,0 +1,124 @@
+"""Squeeze and excitation: Hu, Shen, Sun, *Squeeze-and-Excitation Networks* (2018)."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class SqueezeExcite(keras.layers.Layer):
+    """Multiplies every channel by a number between 0 and 1 that the image decides.
+
+    The layer looks at the averages of all channels over the whole map and computes
+    one gate for each channel:
+
+        z = average of x over height and width                       squeeze
+        s = gate(W2 activation(W1 z + b1) + b2)                      excitation
+        y = x * s, the same s at every position                      scale
+
+    W1 reduces the channels to `units`, W2 expands them again, so the layer costs
+    2 C**2 / r weights for C channels and as many multiply-adds: both products are made
+    once per image, not once per position.
+
+    Two families changed the block. MobileNetV3 takes `gate="hard_sigmoid"`, and
+    `units` that are a quarter of the channels, rounded to a multiple of 8;
+    EfficientNet takes `activation="silu"`, and a quarter of the width that its block
+    received before the expansion.
+
+    Args:
+        ratio: Integer >= 1, the paper's r: `units` are the channels divided by it.
+        units: Integer >= 1, width of the reduced vector, instead of a ratio.
+        activation: Activation of the reduced vector.
+        gate: Activation of the gates.
+        use_bias: Boolean, whether both products add a bias.
+
+    Weights: `reduce` (channels, units) and its bias, `expand` (units, channels) and
+    its bias, in this order.
+
+    Input shape: `(batch, height, width, channels)`. Output shape: the same.
+
+    Raises:
+        ValueError: If `ratio` or `units` is not a positive integer, if the number of
+            channels is unknown, or if `ratio` leaves no unit.
+
+    Example:
+
+    >>> import keras
+    >>> layer = SqueezeExcite(ratio=16)
+    >>> x = keras.ops.ones((1, 56, 56, 256))
+    >>> tuple(layer(x).shape), tuple(layer.gates(x).shape)
+    ((1, 56, 56, 256), (1, 256))
+    >>> layer.count_params()  # 2 * 256**2 / 16, and 16 + 256 biases
+    8464
+
+    Reference: Hu et al., arXiv 1709.01507, Section 3; r in Section 6.1.
+    """
+
+    def __init__(
+        self,
+        ratio=16,
+        *,
+        units=None,
+        activation="relu",
+        gate="sigmoid",
+        use_bias=True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        given = [("ratio", ratio)] + ([] if units is None else [("units", units)])
+        for name, number in given:
+            if not isinstance(number, int) or number < 1:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. Received: {name}={number!r}"
+                )
+        self.ratio = ratio
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self.gate = keras.activations.get(gate)
+        self.use_bias = use_bias
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if channels is None:
+            raise ValueError(
+                "The number of channels, the last axis, must be known. "
+                f"Received: input_shape={input_shape}"
+            )
+        units = self.units or channels // self.ratio
+        if units == 0:
+            raise ValueError(
+                "The ratio must not be larger than the number of channels. "
+                f"Received: ratio={self.ratio} for {channels} channels"
+            )
+        self.reduce = self._dense(units, self.activation, "reduce")
+        self.reduce.build((None, channels))
+        self.expand = self._dense(channels, self.gate, "expand")
+        self.expand.build((None, units))
+
+    def _dense(self, units, activation, name):
+        return keras.layers.Dense(
+            units,
+            activation=activation,
+            use_bias=self.use_bias,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def call(self, inputs):
+        return inputs * self.gates(inputs)[:, None, None, :]
+
+    def gates(self, inputs):
+        """The factor of each channel, `(batch, channels)`."""
+        return self.expand(self.reduce(ops.mean(inputs, axis=(1, 2))))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "ratio": self.ratio,
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "gate": keras.activations.serialize(self.gate),
+            "use_bias": self.use_bias,
+        }

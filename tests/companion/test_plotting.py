@@ -1,0 +1,474 @@
+"""Drawings are checked by what they draw: lengths, labels, links; not by pixels."""
+
+import hashlib
+import io
+import itertools
+
+import keras
+import matplotlib
+import numpy as np
+import pytest
+from keras import layers
+from matplotlib.colors import to_rgb
+from matplotlib.patches import FancyArrowPatch
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+from companion import plotting
+from companion.layers import GroupedConv2D
+from companion.models import AlexNet, AlexNetOneTower
+from companion.plotting import (
+    plot_descent,
+    plot_history,
+    plot_network,
+    plot_number_grid,
+    plot_shapes,
+    plot_step_limit,
+    plot_towers,
+)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def build(function, **arguments):
+    """Shapes only: the weights have no values."""
+    with keras.StatelessScope(initialize_variables=False):
+        return function(**arguments)
+
+
+@pytest.fixture(scope="module")
+def alexnet():
+    return build(AlexNet)
+
+
+def fronts(ax):
+    """Name of a volume -> lower left and upper right corner of its front faces."""
+    corners = {}
+    for patch in ax.patches:
+        name, _, face = (patch.get_gid() or "").rpartition(":")
+        if face == "front":
+            x = patch.get_xy()
+            corners.setdefault(name, []).append((x.min(axis=0), x.max(axis=0)))
+    return corners
+
+
+def size(ax, name, number=0):
+    low, high = fronts(ax)[name][number]
+    return high - low
+
+
+def links(ax):
+    return [p for p in ax.patches if isinstance(p, FancyArrowPatch)]
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def residual_block():
+    image = keras.Input((8, 8, 4), name="image")
+    x = layers.Conv2D(4, 3, padding="same", name="conv_1")(image)
+    x = layers.BatchNormalization(name="norm")(x)
+    x = layers.Conv2D(4, 3, padding="same", name="conv_2")(x)
+    return keras.Model(image, layers.Add(name="add")([x, image]))
+
+
+# plot_network
+
+
+def test_volumes_are_those_of_the_graph(alexnet):
+    drawn = list(fronts(plot_network(alexnet)))
+    assert drawn == [
+        "image", "conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5",
+        "pool5", "fc6", "fc7", "fc8",
+    ]  # fmt: skip
+
+
+def test_heights_are_to_scale(alexnet):
+    ax = plot_network(alexnet)
+    image = size(ax, "image")[1]
+    for name, side in ("conv1", 55), ("pool1", 27), ("conv3", 13), ("pool5", 6):
+        assert size(ax, name)[1] / image == pytest.approx(side / 227, rel=1e-9)
+
+
+def test_thickness_and_bars_go_with_the_root_of_the_channels(alexnet):
+    ax = plot_network(alexnet)
+    conv1 = size(ax, "conv1")[0]
+    assert size(ax, "conv3")[0] / conv1 == pytest.approx((384 / 96) ** 0.5, rel=1e-9)
+    assert size(ax, "fc6")[1] / conv1 == pytest.approx((4096 / 96) ** 0.5, rel=1e-9)
+
+
+def test_widths_lean_to_scale():
+    image = keras.Input((10, 20, 3), name="image")
+    ax = plot_network(keras.Model(image, layers.MaxPooling2D(name="half")(image)))
+    leans = {}
+    for patch in ax.patches:
+        name, _, face = (patch.get_gid() or "").rpartition(":")
+        if face == "right":
+            leans[name] = np.ptp(patch.get_xy()[:, 0])
+    assert leans["half"] / leans["image"] == pytest.approx(10 / 20, rel=1e-9)
+    assert size(ax, "half")[1] / size(ax, "image")[1] == pytest.approx(0.5, rel=1e-9)
+
+
+def test_labels_name_sides_and_channels(alexnet):
+    text = labels(plot_network(alexnet))
+    assert "image\n227×227\n×3" in text
+    assert "conv2\n27×27\n×2·128" in text  # two groups
+    assert "conv3\n13×13\n×384" in text
+    assert "fc8\n1000" in text
+
+
+def test_only_grouped_volumes_are_cut_by_dashes(alexnet):
+    dashed = [at for at in plot_network(alexnet).lines if at.get_linestyle() == "--"]
+    assert len(dashed) == 3  # conv2, conv4, conv5
+
+
+def test_a_shortcut_gets_its_own_lane():
+    ax = plot_network(residual_block())
+    assert list(fronts(ax)) == ["image", "conv_1", "conv_2", "add"]
+    assert len(links(ax)) == 3 + 5  # the shortcut passes two columns, in 5 pieces
+    (low, high), *_ = fronts(ax)["conv_1"]
+    passing = [
+        link.get_path().vertices[0]
+        for link in links(ax)
+        if link.get_arrowstyle().__class__.__name__ == "Curve"
+    ]
+    assert len(passing) == 4
+    assert all(not low[1] <= y <= high[1] for x, y in passing if low[0] <= x <= high[0])
+
+
+def test_branches_do_not_overlap():
+    image = keras.Input((28, 28, 16), name="image")
+    branches = [
+        layers.Conv2D(8, 1, name="one")(image),
+        layers.Conv2D(8, 3, padding="same", name="three")(image),
+        layers.MaxPooling2D(3, 1, "same", name="pool")(image),
+    ]
+    ax = plot_network(keras.Model(image, layers.Concatenate(name="concat")(branches)))
+    spans = sorted(
+        (fronts(ax)[n][0][0][1], fronts(ax)[n][0][1][1])
+        for n in ("one", "three", "pool")
+    )
+    assert spans[0][1] < spans[1][0] and spans[1][1] < spans[2][0]
+    assert len(links(ax)) == 6
+
+
+def test_volumes_and_labels_of_a_chain_do_not_overlap(alexnet):
+    ax = plot_network(alexnet)
+    canvas = ax.figure.canvas
+    canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :]), labels(ax)[i]
+        assert canvas.figure.bbox.x0 <= box.x0 and box.x1 <= canvas.figure.bbox.x1
+    spans = sorted((c[0][0][0], c[0][1][0]) for c in fronts(ax).values())
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(spans))
+
+
+def test_chosen_layers_only(alexnet):
+    ax = plot_network(alexnet, layers=["image", "conv1", "pool5"])
+    assert list(fronts(ax)) == ["image", "conv1", "pool5"]
+    assert len(links(ax)) == 2
+
+
+def test_nested_and_sequential_models():
+    inner = keras.Sequential(
+        [keras.Input((8, 8, 4)), layers.Conv2D(6, 3, name="conv")], name="block"
+    )
+    ax = plot_network(keras.Sequential([keras.Input((8, 8, 4), name="in"), inner]))
+    assert list(fronts(ax)) == ["in", "block/conv"]
+
+
+def test_network_refuses_what_it_cannot_draw():
+    with pytest.raises(ValueError, match=r"Received: layers=\['conv9'\]"):
+        plot_network(build(AlexNet), layers=["conv9"])
+    with pytest.raises(ValueError, match=r"input_shape"):
+        plot_network(build(AlexNet, input_shape=(None, None, 3), classes=None))
+    video = keras.Input((4, 8, 8, 3))
+    with pytest.raises(ValueError, match=r"two sides.*\(4, 8, 8, 3\)"):
+        plot_network(keras.Model(video, layers.Conv3D(2, 3)(video)))
+
+
+# plot_towers
+
+
+def test_every_volume_but_the_ends_stands_in_two_towers(alexnet):
+    count = {name: len(at) for name, at in fronts(plot_towers(alexnet)).items()}
+    assert count.pop("image") == count.pop("fc8") == 1
+    assert set(count.values()) == {2}
+
+
+def test_a_tower_has_half_of_the_channels(alexnet):
+    whole, half = plot_network(alexnet), plot_towers(alexnet)
+    ratio = size(half, "conv3")[0] / size(whole, "conv3")[0]
+    assert ratio == pytest.approx(0.5**0.5, rel=1e-9)
+    assert "conv1\n55×55\n×2·48" in labels(half)
+
+
+def test_thick_links_where_the_paper_lets_the_gpus_talk(alexnet):
+    """Into conv3 and fc6 and fc7 four each, into fc8 two; no other is thick."""
+    ax = plot_towers(alexnet)
+    thick = [link for link in links(ax) if link.get_linewidth() > 1]
+    thin = [link for link in links(ax) if link.get_linewidth() <= 1]
+    assert len(thick) == 4 + 4 + 4 + 2
+    assert len(thin) == 2 * len(
+        ["conv1", "pool1", "conv2", "pool2", "conv4", "conv5", "pool5"]
+    )
+    tops = {name: at[0][0][0] for name, at in fronts(ax).items()}
+    ends = {round(link._posA_posB[1][0], 6) for link in thick}
+    assert ends == {round(tops[name], 6) for name in ("conv3", "fc6", "fc7", "fc8")}
+
+
+def test_towers_refuse_what_has_none():
+    with pytest.raises(ValueError, match=r"groups=1"):
+        plot_towers(build(AlexNetOneTower))
+    image = keras.Input((8, 8, 4))
+    x = GroupedConv2D(4, 3, groups=2, padding="same")(image)
+    with pytest.raises(ValueError, match=r"branches=2"):
+        plot_towers(keras.Model(image, x + image))
+    odd = layers.Conv2D(5, 1, name="odd")(x)
+    with pytest.raises(ValueError, match=r"multiple of 2.*\(8, 8, 5\).*odd"):
+        plot_towers(keras.Model(image, odd))
+
+
+# plot_shapes
+
+
+def test_stairs_of_alexnet(alexnet):
+    heights, channels = plot_shapes(alexnet).lines
+    assert list(heights.get_ydata()) == [227, 55, 27, 27, 13, 13, 13, 13, 6]
+    assert list(channels.get_ydata()) == [3, 96, 96, 256, 256, 384, 384, 256, 256]
+    assert heights.get_linestyle() != channels.get_linestyle()
+
+
+def test_stairs_name_layers_and_sizes(alexnet):
+    ax = plot_shapes(alexnet)
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert names[0] == "image" and names[-1] == "pool5"
+    assert {"227", "55", "27", "13", "6", "height", "channels"} <= set(labels(ax))
+
+
+def test_stairs_refuse_branches():
+    with pytest.raises(ValueError, match=r"chain.*2 branches"):
+        plot_shapes(residual_block())
+
+
+# plot_history
+
+
+def test_curves_hold_the_numbers_and_start_at_epoch_1():
+    history = keras.callbacks.History()
+    history.history = {"loss": [3.0, 2.0, 1.0]}
+    ax = plot_history({"ReLU": history, "tanh": {"loss": [4.0, 3.5]}}, "loss")
+    first, second = ax.lines
+    assert list(first.get_xdata()) == [1, 2, 3]
+    assert list(first.get_ydata()) == [3.0, 2.0, 1.0]
+    assert list(second.get_ydata()) == [4.0, 3.5]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ReLU", "tanh"]
+
+
+def test_curves_differ_without_their_colours():
+    runs = {f"run {i}": {"loss": [1, 2]} for i in range(5)}
+    lines = plot_history(runs, "loss").lines
+    assert len({str(line._dash_pattern) for line in lines}) == 5
+    assert len({line.get_marker() for line in lines}) == 5
+
+
+def test_curves_refuse_unknown_metrics_and_crowds():
+    with pytest.raises(ValueError, match=r"\['loss'\].*metric='accuracy'"):
+        plot_history({"ReLU": {"loss": [1.0]}}, "accuracy")
+    with pytest.raises(ValueError, match=r"0 runs"):
+        plot_history({}, "loss")
+    with pytest.raises(ValueError, match=r"6 runs"):
+        plot_history({str(i): {"loss": [1]} for i in range(6)}, "loss")
+
+
+# plot_number_grid
+
+NUMBERS = np.array([[1, 3, 2, 9], [7, 4, 1, 0], [5, 5, -2, -1], [0, 2, -3, -8]])
+
+
+def test_grid_holds_the_numbers_in_their_places():
+    ax = plot_number_grid(NUMBERS)
+    assert labels(ax) == [str(n).replace("-", "−") for n in NUMBERS.ravel()]
+    x, y = ax.texts[6].get_position()
+    assert (x, y) == (2.5, 1.5)
+    assert ax.yaxis_inverted()  # row 0 on top
+
+
+def test_grid_shortens_fractions():
+    assert labels(plot_number_grid([[0.25, 1 / 3, -1.0]])) == ["0.25", "0.333", "−1"]
+
+
+def test_marks_are_bold_and_framed():
+    marks = np.isin(NUMBERS, 9)
+    ax = plot_number_grid(NUMBERS, marks)
+    bold = [t.get_text() for t in ax.texts if t.get_fontweight() == "bold"]
+    assert bold == ["9"]
+    frames = [patch for patch in ax.patches if patch.get_linewidth() > 1]
+    assert [frame.get_xy() for frame in frames] == [pytest.approx((3.09, 0.09))]
+
+
+def test_blocks_are_parted_by_lines():
+    ax = plot_number_grid(NUMBERS, blocks=(2, 2))
+    rows = {line.get_ydata()[0] for line in ax.lines if np.ptp(line.get_xdata())}
+    columns = {line.get_xdata()[0] for line in ax.lines if np.ptp(line.get_ydata())}
+    assert rows == columns == {0, 2, 4}
+
+
+def test_grid_refuses_what_is_no_matrix():
+    with pytest.raises(ValueError, match=r"shape \(3,\)"):
+        plot_number_grid([1, 2, 3])
+    with pytest.raises(ValueError, match=r"marks of shape \(2, 2\)"):
+        plot_number_grid(NUMBERS, marks=np.ones((2, 2)))
+    with pytest.raises(ValueError, match=r"blocks=\(0, 2\)"):
+        plot_number_grid(NUMBERS, blocks=(0, 2))
+
+
+# plot_descent
+
+
+def bowl(point):
+    return point[0] ** 2 + 9 * point[1] ** 2
+
+
+PATHS = {
+    "one": np.array([[4.0, 1.0], [2.0, -0.5], [1.0, 0.25]]),
+    "two": np.array([[4.0, 1.0], [-1.0, 0.0]]),
+}
+
+
+def test_paths_are_drawn_whole_and_named():
+    ax = plot_descent(bowl, PATHS, minimum=(0, 0))
+    for line, (name, path) in zip(ax.lines, PATHS.items(), strict=False):
+        assert line.get_label() == name
+        np.testing.assert_array_equal(line.get_xydata(), path)
+    np.testing.assert_array_equal(ax.lines[2].get_xydata(), [[0, 0]])
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(PATHS)
+
+
+def test_everything_is_in_sight():
+    ax = plot_descent(bowl, PATHS, minimum=(0, -3))
+    assert ax.get_xlim()[0] < -1 and ax.get_xlim()[1] > 4
+    assert ax.get_ylim()[0] < -3 and ax.get_ylim()[1] > 1
+    ax = plot_descent(bowl, PATHS, limits=((-2, 2), (-5, 6)))
+    assert ax.get_xlim() == (-2, 2) and ax.get_ylim() == (-5, 6)
+
+
+def test_contours_are_level_lines_a_factor_of_two_apart():
+    ax = plot_descent(bowl, PATHS, limits=((-8, 8), (-4, 4)))
+    (contours,) = (c for c in ax.collections if hasattr(c, "levels"))
+    np.testing.assert_allclose(contours.levels, 208 * 2.0 ** np.arange(-11, 1))
+    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
+        if level > 2 and len(path.vertices):  # finer ones are as small as the grid
+            np.testing.assert_allclose(bowl(path.vertices.T), level, rtol=0.05)
+
+
+def test_long_paths_have_few_markers_with_both_ends():
+    path = np.linspace([0.0, 0.0], [1.0, 1.0], 501)
+    marks = plot_descent(bowl, {"long": path}).lines[0].get_markevery()
+    assert len(marks) == 12 and marks[0] == 0 and marks[-1] == 500
+
+
+def test_paths_differ_without_their_colours():
+    lines = plot_descent(bowl, {str(i): PATHS["one"] for i in range(5)}).lines
+    assert len({str(line._dash_pattern) for line in lines}) == 5
+    assert len({line.get_marker() for line in lines}) == 5
+
+
+def test_descent_refuses_crowds_and_other_shapes():
+    with pytest.raises(ValueError, match=r"0 paths"):
+        plot_descent(bowl, {})
+    with pytest.raises(ValueError, match=r"6 paths"):
+        plot_descent(bowl, {str(i): PATHS["one"] for i in range(6)})
+    with pytest.raises(ValueError, match=r"'odd' of shape \(4, 3\)"):
+        plot_descent(bowl, {"odd": np.zeros((4, 3))})
+
+
+# plot_step_limit
+
+
+def test_factor_of_each_curvature():
+    ax = plot_step_limit([1.0, 4.0])
+    alpha = ax.lines[0].get_xdata()
+    for line, curvature in zip(ax.lines, (1.0, 4.0), strict=False):
+        np.testing.assert_allclose(line.get_ydata(), np.abs(1 - alpha * curvature))
+        assert line.get_label() == f"curvature {curvature:g}"
+
+
+def test_limit_and_best_step_are_where_the_curves_say():
+    """Cauchy's step limit: 2 / 4; the best step is where both curves cross: 2 / 5."""
+    ax = plot_step_limit([4.0, 1.0])
+    assert labels(ax) == ["best\n0.4", "limit\n0.5"]
+    alpha, slow = ax.lines[1].get_data()
+    worst = np.maximum(slow, ax.lines[0].get_ydata())
+    assert alpha[worst.argmin()] == pytest.approx(0.4, abs=0.002)
+    assert alpha[1:][worst[1:] < 1].max() == pytest.approx(0.5, abs=0.002)
+
+
+def test_step_limit_refuses_what_has_none():
+    for curvatures in ([], [1.0, -1.0], [0.0], [1.0] * 6):
+        with pytest.raises(ValueError, match=r"1 to 5 positive.*curvatures=\["):
+            plot_step_limit(curvatures)
+
+
+# All of them
+
+DRAW = {
+    "plot_descent": lambda ax=None: plot_descent(bowl, PATHS, (0, 0), ax=ax),
+    "plot_step_limit": lambda ax=None: plot_step_limit([1.0, 4.0], ax),
+    "plot_network": lambda ax=None: plot_network(residual_block(), ax=ax),
+    "plot_towers": lambda ax=None: plot_towers(build(AlexNet), ax=ax),
+    "plot_shapes": lambda ax=None: plot_shapes(build(AlexNet), ax=ax),
+    "plot_history": lambda ax=None: plot_history({"a": {"loss": [2, 1]}}, "loss", ax),
+    "plot_number_grid": lambda ax=None: plot_number_grid(NUMBERS, title="x", ax=ax),
+}
+
+
+def test_every_drawing_is_checked_here_or_with_receptive_fields():
+    others = {name for name in plotting.__all__ if "receptive_field" in name}
+    assert set(DRAW) == set(plotting.__all__) - others
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_axes_are_returned_and_never_shown(name, monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda *_: pytest.fail("show() was called"))
+    ax = DRAW[name]()
+    assert isinstance(ax, matplotlib.axes.Axes)
+    assert to_rgb(ax.figure.get_facecolor()) == to_rgb(ax.get_facecolor()) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_given_axes_are_used(name):
+    given = plt.figure().subplots()
+    assert DRAW[name](given) is given
+    assert len(plt.get_fignums()) == 1
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_letters_are_legible(name):
+    for text in DRAW[name]().findobj(matplotlib.text.Text):
+        if text.get_text() and text.get_visible():
+            assert text.get_fontsize() >= 9, text
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_figures_fit_a_telephone(name):
+    """360 px at one point per pixel is 5 inches; 6.5 keep 9 pt above 7 px."""
+    assert DRAW[name]().figure.get_size_inches()[0] <= 6.5
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_the_same_call_gives_the_same_pixels(name):
+    def pixels():
+        file = io.BytesIO()
+        DRAW[name]().figure.savefig(file, format="rgba", dpi=50)
+        return hashlib.sha256(file.getvalue()).hexdigest()
+
+    assert pixels() == pixels()
