@@ -573,8 +573,6 @@ def _operation_geometry(node, size):
     if kind in ("MaxPool", "AveragePool"):
         strides = operation.strides or operation.pool_size
         return _sliding(size, operation.pool_size, strides, operation.padding)
-    if kind in ("AdaptiveAveragePool", "AdaptiveMaxPool"):
-        return _adaptive(operation, size)
     if kind in ("Conv", "DepthwiseConv", "SeparableConv"):
         kernel = node.arguments.args[1].shape[:2]
         strides, dilation = operation.strides, operation.dilation_rate
@@ -1428,7 +1426,7 @@ def _passing_nan_on(operation):
     if type(operation).call is keras.layers.MaxPooling2D.call or kind == "MaxPool":
         size, strides = operation.pool_size, operation.strides
         return lambda x: ops.average_pool(x, size, strides, operation.padding)
-    if kind in ("AdaptiveMaxPooling2D", "AdaptiveMaxPool"):
+    if kind == "AdaptiveMaxPooling2D":
         return lambda x: ops.adaptive_average_pool(x, operation.output_size)
     if kind == "Softmax" and isinstance(operation.axis, int):
         return lambda x, *_, **__: ops.exp(ops.log_softmax(x, operation.axis))

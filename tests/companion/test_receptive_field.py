@@ -668,7 +668,7 @@ def test_unet_reads_multiples_of_4():
     assert table.loc["down1", "output shape"] == (8, 8, 1)
     table = rf.receptive_field_table(unknown).set_index("layer")
     assert table.loc["down1", "output shape"] == (None, None, 1)
-    with pytest.raises(ValueError, match=r"concatenate.*\(16, 16\).*\(17, 17\)"):
+    with pytest.raises(ValueError, match=r"concatenate.*\(17, 17\).*\(16, 16\)"):
         rf.receptive_field(unknown, input_size=35)
 
 
@@ -690,7 +690,6 @@ def test_resizing_and_adaptive_pooling(size, target):
         ops.image.resize(spread, target),
         layers.AdaptiveAveragePooling2D(target)(spread),
         layers.AdaptiveMaxPooling2D(target)(spread),
-        ops.adaptive_average_pool(spread, target),
     ):
         assert_probe_agrees(keras.Model(image, conv(x, 2)), least=0)
 
@@ -1058,9 +1057,6 @@ def test_operations_of_keras_ops():
     for y in (
         ops.space_to_depth(image[:, :16, :16], 2),
         ops.depth_to_space(image, 2),
-        ops.conv_transpose(
-            image, np.ones((3, 2, 1, 4), "f"), 2, "same", data_format="channels_last"
-        ),
         ops.separable_conv(
             image, np.ones((3, 2, 4, 1), "f"), np.ones((1, 1, 4, 2), "f"), 2, "same"
         ),
@@ -1069,6 +1065,16 @@ def test_operations_of_keras_ops():
     centred = x - ops.mean(x, axis=(1, 2), keepdims=True)
     field = rf.receptive_field(keras.Model(image, centred))
     assert field.is_global and field.size == 17
+
+
+def test_a_transposed_convolution_of_keras_ops_is_that_of_the_layer():
+    """Keras 3.15 cannot run the operation inside a model, so no probe here."""
+    image = image_input(17, channels=4)
+    operation = ops.conv_transpose(image, np.ones((3, 2, 1, 4), "float32"), 2, "same")
+    layer = layers.Conv2DTranspose(1, (3, 2), 2, "same")(image)
+    fields = [rf.receptive_field(keras.Model(image, y)) for y in (operation, layer)]
+    assert fields[0].rows == fields[1].rows
+    assert fields[0].columns == fields[1].columns
 
 
 def test_reshape_to_tokens_sees_everything():

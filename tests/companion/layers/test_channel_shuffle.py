@@ -1,4 +1,4 @@
-"""Zhang et al. (2018), Section 3.1: what a shuffle does between grouped convolutions."""
+"""Zhang et al. (2018), Section 3.1: what a shuffle does between grouped layers."""
 
 import keras
 import numpy as np

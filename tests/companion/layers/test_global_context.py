@@ -25,7 +25,9 @@ def test_a_new_block_changes_nothing(x):
 
 def test_attention_is_one_map_that_adds_to_one(x):
     keras.utils.set_random_seed(3)
-    a = numbers(GlobalContext().attention(3 * x))
+    layer = GlobalContext()
+    layer.build(x.shape)
+    a = numbers(layer.attention(3 * x))
     assert a.shape == (2, 5, 4)
     np.testing.assert_allclose(a.sum(axis=(1, 2)), 1, rtol=1e-5)
     assert a.max() > 2 / 20, "some positions count more than others"
@@ -42,6 +44,7 @@ def test_every_position_gets_the_same_vector(x):
 
 def test_the_bias_of_the_attention_has_no_effect(x):
     layer = GlobalContext()
+    layer.build(x.shape)
     before = numbers(layer.attention(x))
     layer.mask.bias.assign([5.0])
     np.testing.assert_allclose(numbers(layer.attention(x)), before, atol=1e-6)
@@ -63,7 +66,7 @@ def test_training_moves_every_weight_that_has_an_effect(x):
 
 
 def test_weights_in_order():
-    """The numbers of parameters of a block at 512 channels: C + 2 C**2 / r, the rest."""
+    """The parameters of a block at 512 channels: C + 2 C**2 / r, and the rest."""
     layer = GlobalContext()
     layer.build((None, None, None, 512))
     shapes = [tuple(weight.shape) for weight in layer.weights]

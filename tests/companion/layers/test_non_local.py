@@ -26,7 +26,9 @@ def test_a_new_block_changes_nothing(x):
 
 def test_every_position_has_a_map_that_adds_to_one(x):
     keras.utils.set_random_seed(5)
-    a = numbers(NonLocal().attention(x))
+    layer = NonLocal()
+    layer.build(x.shape)
+    a = numbers(layer.attention(x))
     assert a.shape == (2, 20, 20)
     np.testing.assert_allclose(a.sum(axis=2), 1, rtol=1e-5)
     assert np.abs(a[0, 0] - a[0, 1]).max() > 1e-3, "two positions attend to the same"

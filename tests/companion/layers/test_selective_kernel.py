@@ -1,4 +1,4 @@
-"""Li et al. (2019), Sections 3.1 and 3.2: kernels, widths and the choice between them."""
+"""Li et al. (2019), Sections 3.1 and 3.2: kernels, widths, and the choice."""
 
 import keras
 import numpy as np
@@ -60,6 +60,7 @@ def test_weights_in_order():
 def test_shares_add_to_one_and_depend_on_the_image():
     keras.utils.set_random_seed(1)
     layer = SelectiveKernel(32)
+    layer.build((None, 6, 6, 32))
     shares = numbers(layer.attention(10 * draw(2, 6, 6, 32)))
     assert shares.shape == (2, 2, 32)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)

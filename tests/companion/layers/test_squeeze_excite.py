@@ -44,12 +44,14 @@ def test_channels_are_multiplied_by_gates_between_0_and_1(x):
     y, gates = numbers(layer(x)), numbers(layer.gates(x))
     assert gates.shape == (2, 32)
     assert 0 < gates.min() < gates.max() < 1
-    np.testing.assert_allclose(y / x, np.broadcast_to(gates[:, None, None], y.shape))
+    expected = np.broadcast_to(gates[:, None, None], y.shape)
+    np.testing.assert_allclose(y / x, expected, rtol=1e-5)
 
 
 def test_gates_depend_on_averages_only(x):
     """The same values at other positions give the same gates."""
     layer = SqueezeExcite(4)
+    layer.build(x.shape)
     moved = np.flip(x, axis=(1, 2)).transpose(0, 2, 1, 3)
     expected = numbers(layer.gates(x))
     np.testing.assert_allclose(numbers(layer.gates(moved)), expected, rtol=1e-5)
@@ -59,6 +61,7 @@ def test_gates_depend_on_averages_only(x):
 def test_efficientnets_form(x):
     """Swish between the products; the width is given, from the block's input."""
     layer = SqueezeExcite(units=6, activation="silu")
+    layer.build(x.shape)
     gates = numbers(layer.gates(x))
     w1, b1, w2, b2 = layer.get_weights()
     a = x.mean(axis=(1, 2)) @ w1 + b1
@@ -79,6 +82,7 @@ def test_keras_hard_functions_are_the_papers():
 def test_large_maps_do_not_overflow_in_float16():
     """The sum of 112 * 112 sixes is beyond float16."""
     layer = SqueezeExcite(2, dtype="mixed_float16")
+    layer.build((None, None, None, 4))
     gates = numbers(layer.gates(np.full((1, 112, 112, 4), 6.0, "float16")))
     expected = numbers(layer.gates(np.full((1, 2, 2, 4), 6.0, "float16")))
     np.testing.assert_allclose(gates, expected, rtol=1e-3)

@@ -17,7 +17,7 @@ from companion.models.registry import MODELS
 from companion.models.resnet import ResNet18, ResNet34, ResNet50, ResNet101, ResNet152
 from companion.receptive_field import receptive_field
 
-COUNTED = [  # by torchvision 0.28 (18, 34), pytorchcv 0.0.74, ResNet-101-deploy.prototxt
+COUNTED = [  # torchvision 0.28 (18, 34), pytorchcv 0.0.74, ResNet-101-deploy.prototxt
     (ResNet18, 11_689_512, 1_814_073_344),
     (ResNet34, 21_797_672, 3_663_761_408),
     (ResNet50, 25_557_032, 3_857_973_248),
@@ -67,7 +67,7 @@ def test_blocks_and_maps_of_table_1(function):
     assert len(main) + 1 == 1 + convolutions * sum(blocks) + 1 == depth
 
 
-FIELDS = [  # Araujo et al., Distill 2019 (50, 101, 152); torchvision's gradient (18, 34)
+FIELDS = [  # Araujo et al., Distill 2019 (50, 101, 152); torchvision's gradient
     (ResNet18, 435),
     (ResNet34, 899),
     (ResNet50, 483),
