@@ -86,8 +86,11 @@ test-package: .venv/ready  ## the companion package
 	$(PYTEST) -n 2 --dist loadfile tests/companion tests/parity
 	$(PYTEST) --doctest-modules companion
 
-test-jax: .venv/ready  ## layers and conformance on JAX
-	KERAS_BACKEND=jax $(PYTEST) tests/companion/layers tests/companion/test_conformance.py
+test-jax: .venv/ready  ## layers, blocks, models and AdaBound on JAX
+	KERAS_BACKEND=jax $(PYTEST) -n 2 --dist loadfile tests/companion/layers \
+		tests/companion/test_conformance.py tests/companion/optimizers/test_keras_adabound.py
+	KERAS_BACKEND=jax $(PYTEST) -n 2 --dist loadfile -k conformance \
+		tests/companion/models tests/companion/test_blocks.py
 
 test-book: .venv/ready  ## sources, claims, twins, locks
 	$(PYTEST) -n 2 --dist loadfile tests/book tests/notebooks
@@ -106,10 +109,10 @@ test-oldest: .venv/ready  ## the package with the oldest versions that pyproject
 	.venv-oldest/bin/python -m pytest -q -n 2 --dist loadfile tests/companion tests/parity
 
 test-site: html  ## the built pages in a real browser
-	$(PYTEST) tests/site
+	$(PYTEST) -n 2 tests/site
 
 test-colab: .venv/ready  ## each notebook alone, as Colab runs it
-	$(PYTEST) tests/colab
+	$(PYTEST) -n 2 tests/colab
 
 chromium:
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
