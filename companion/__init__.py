@@ -21,6 +21,7 @@ __all__ = [
     "optimizers",
     "plotting",
     "receptive_field",
+    "results",
     "scratch",
 ]
 

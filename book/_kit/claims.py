@@ -21,8 +21,8 @@ from book._kit.facts import render
 
 VERDICTS = ("wrong", "imprecise", "needs context", "right")
 NOTES_ID = re.compile(r"C\d{3}")
-OWN_ID = re.compile(r"(ch\d\d)-[a-z0-9-]+")
-CHECKED_NAME = re.compile(r"C\d{3}|ch\d\d-.*")
+OWN_ID = re.compile(r"(ch\d\d|app[A-Z])-[a-z0-9-]+")
+CHECKED_NAME = re.compile(r"C\d{3}|(ch\d\d|app[A-Z])-.*")
 VALUE = re.compile(r"\{value(?:\[(?P<item>\d+)\])?(?::(?P<spec>[^}]*))?\}")
 
 

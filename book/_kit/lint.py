@@ -301,11 +301,12 @@ def front_matter(page):
     meta = page.meta
     if unknown := sorted(set(meta) - FRONT_KEYS - EXTRA_KEYS):
         yield 1, f"remove from the front matter: {', '.join(unknown)}"
-    if not re.fullmatch(r"ch\d\d", str(meta["id"])):
-        yield 1, f"write the id as ch13, not {meta['id']!r}"
+    if not re.fullmatch(r"ch\d\d|app[A-Z]", str(meta["id"])):
+        yield 1, f"write the id as ch13 or appA, not {meta['id']!r}"
     if not 3 <= len(meta["objectives"] or []) <= 5:
         yield 1, "state three to five objectives"
-    if not all(re.fullmatch(r"Q\d{3}", str(q)) for q in meta["questions"] or [None]):
+    questions = meta["questions"] or [None] * str(meta["id"]).startswith("ch")
+    if not all(re.fullmatch(r"Q\d{3}", str(question)) for question in questions):
         yield 1, "list the questions it answers, as [Q019]"
     if not meta["companion"]:
         yield 1, "list what the chapter uses of the package"

@@ -5,6 +5,8 @@ import functools
 import keras
 from keras import ops
 
+from companion.layers.fast_path import accelerator, compiled_by_xla
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class GroupedConv2D(keras.layers.Conv2D):
@@ -64,7 +66,7 @@ class GroupedConv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         backend = keras.backend.backend()
-        if self.groups == 1 or backend == "torch" or _accelerator():
+        if self.groups == 1 or backend == "torch" or accelerator():
             return super().convolution_op(inputs, kernel)
         if backend == "tensorflow" and _tensorflow_trains(self.compute_dtype):
             return self._tensorflow_convolution(inputs, kernel)
@@ -98,17 +100,12 @@ class GroupedConv2D(keras.layers.Conv2D):
         return ops.concatenate([convolve(x, k) for x, k in parts], axis=-1)
 
 
-def _accelerator():
-    return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
-
-
 def _tensorflow_trains(dtype):
     """Whether TensorFlow's operator has its gradient here: not inside a function that
     XLA compiles, where it would end in the slow one."""
     import tensorflow as tf
-    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
-    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
+    if compiled_by_xla():
         return False
     with tf.init_scope():
         return _gradient_exists(dtype)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from companion.layers.batch_normalization import BatchNormalization
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class NonLocal(keras.layers.Layer):
@@ -67,7 +69,7 @@ class NonLocal(keras.layers.Layer):
             projection.build((None, None, None, channels))
         self.expand = self._dense(channels, "expand")
         self.expand.build((None, None, None, units))
-        self.norm = keras.layers.BatchNormalization(
+        self.norm = BatchNormalization(
             momentum=0.9,
             epsilon=1e-5,
             gamma_initializer="zeros",

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from companion.layers.batch_normalization import BatchNormalization
 from companion.layers.grouped_conv2d import GroupedConv2D
 
 
@@ -113,7 +114,7 @@ class SelectiveKernel(keras.layers.Layer):
         )
 
     def _normalization(self, name):
-        return keras.layers.BatchNormalization(
+        return BatchNormalization(
             momentum=0.95, epsilon=1e-5, dtype=self.dtype_policy, name=name
         )
 

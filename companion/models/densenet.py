@@ -24,6 +24,7 @@ Where the paper is silent, or implementations differ from it:
 import keras
 from keras import layers
 
+from companion.layers import BatchNormalization
 from companion.models.registry import check_arguments, register
 
 
@@ -43,7 +44,7 @@ def convolution(x, filters, size, stride, name):
 
 
 def bn_relu(x, name):
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
@@ -340,6 +341,9 @@ def DenseNet264(
     name="densenet264",
 ):
     """DenseNet-264: the deepest of Table 1, k = 32.
+
+    Counted as the others are, the blocks of Table 1 make 265 layers, one more than the
+    name says.
 
     Args:
         input_shape: as for ``DenseNet121``.

@@ -30,7 +30,7 @@ import math
 import keras
 from keras import layers
 
-from companion.layers import DropPath, SqueezeExcite
+from companion.layers import BatchNormalization, DropPath, SqueezeExcite
 from companion.models.registry import check_arguments, register
 
 TABLE = (  # expansion, kernel, stride, channels, blocks      Table 1, stages 2 to 8
@@ -63,7 +63,7 @@ def initializer():
 
 
 def batch_norm(x, name):
-    return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
 
 
 def conv_bn(x, filters, size, stride, name):

@@ -21,7 +21,7 @@ Where the paper is silent, this file takes what the authors' code shows:
 import keras
 from keras import layers
 
-from companion.layers import GlobalContext
+from companion.layers import BatchNormalization, GlobalContext
 from companion.models.registry import check_arguments, register
 
 
@@ -38,7 +38,7 @@ def conv_bn(x, filters, size, stride, name):
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def conv_bn_relu(x, filters, size, stride, name):

@@ -28,6 +28,7 @@ network from which its authors set out, with one-dimensional windows.
 import keras
 from keras import layers
 
+from companion.layers import BatchNormalization
 from companion.models.registry import check_arguments, register
 
 TABLE = (  # #1x1, #3x3 reduce, #3x3, double reduce, double #3x3, proj       Figure 5
@@ -54,7 +55,7 @@ def conv_bn(x, filters, size, name, stride=1):
         x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
     padding = "same" if stride == 1 else "valid"
     x = layers.Conv2D(filters, size, strides=stride, padding=padding, name=name)(x)
-    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    x = BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 

@@ -27,6 +27,7 @@ after the ReLU can do its work: 17,216 parameters fewer.
 import keras
 from keras import layers
 
+from companion.layers import BatchNormalization
 from companion.models.registry import check_arguments, register
 
 SMALLEST_SIDE = 75  # leaves 7x7, 3x3 and 1x1 in the three kinds of modules
@@ -38,7 +39,7 @@ def conv_bn(x, filters, size, name, stride=1, padding="same"):
     x = layers.Conv2D(
         filters, size, strides=stride, padding=padding, use_bias=False, name=name
     )(x)
-    x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)
+    x = BatchNormalization(epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
 
 

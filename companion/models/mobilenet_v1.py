@@ -29,6 +29,7 @@ say so, and this file does not do it.
 import keras
 from keras import layers
 
+from companion.layers import BatchNormalization
 from companion.models.registry import check_arguments, register
 
 TABLE = (  # stride of the depthwise layer, filters of the pointwise layer     Table 1
@@ -46,7 +47,7 @@ TABLE = (  # stride of the depthwise layer, filters of the pointwise layer     T
 
 def bn_relu6(x, name):
     """Normalization, and a ReLU that stops at 6."""
-    x = layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
+    x = BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x)
 
 

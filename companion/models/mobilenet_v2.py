@@ -24,6 +24,7 @@ so, and this file does not do it.
 import keras
 from keras import layers
 
+from companion.layers import BatchNormalization
 from companion.models.registry import check_arguments, register
 
 TABLE = (  # t: expansion, c: channels, n: repetitions, s: first stride     Table 2
@@ -38,7 +39,7 @@ TABLE = (  # t: expansion, c: channels, n: repetitions, s: first stride     Tabl
 
 
 def bn(x, name):
-    return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
 
 
 def conv_bn(x, filters, size, stride, name):

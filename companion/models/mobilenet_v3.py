@@ -25,7 +25,7 @@ Where the paper is silent, this file does what the released TensorFlow code does
 import keras
 from keras import layers
 
-from companion.layers import SqueezeExcite
+from companion.layers import BatchNormalization, SqueezeExcite
 from companion.models.registry import check_arguments, register
 
 HS, RE = "hard_silu", "relu"
@@ -76,7 +76,7 @@ TABLE = {  # blocks, last convolution, last wide layer, nonlinearity of both and
 
 
 def bn(x, name):
-    return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_bn")(x)
 
 
 def conv_bn(x, filters, size, stride, name):

@@ -24,6 +24,7 @@ networks show or what every later implementation does:
 import keras
 from keras import layers
 
+from companion.layers import BatchNormalization
 from companion.models.registry import check_arguments, register
 
 
@@ -44,7 +45,7 @@ def conv_bn(x, filters, size, stride, name):
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def conv_bn_relu(x, filters, size, stride, name):

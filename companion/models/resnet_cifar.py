@@ -17,6 +17,7 @@ and so does most code that calls itself ResNet-20: ``ResNet20Projection``.
 import keras
 from keras import layers
 
+from companion.layers import BatchNormalization
 from companion.models.registry import check_arguments, register
 
 
@@ -33,7 +34,7 @@ def conv_bn(x, filters, size, stride, name):
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def conv_bn_relu(x, filters, size, stride, name):

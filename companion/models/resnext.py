@@ -14,7 +14,7 @@ of conv3_1, conv4_1 and conv5_1 is in the 3x3 (Section 4).
 import keras
 from keras import layers
 
-from companion.layers import GroupedConv2D
+from companion.layers import BatchNormalization, GroupedConv2D
 from companion.models.registry import check_arguments, register
 
 
@@ -37,7 +37,7 @@ def convolution(x, filters, size, stride, groups, name):
 
 def conv_bn(x, filters, size, stride, groups, name):
     x = convolution(x, filters, size, stride, groups, name)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def conv_bn_relu(x, filters, size, stride, groups, name):

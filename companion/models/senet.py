@@ -24,7 +24,7 @@ Where the paper is silent, this file takes what the authors' released networks s
 import keras
 from keras import layers
 
-from companion.layers import GroupedConv2D, SqueezeExcite
+from companion.layers import BatchNormalization, GroupedConv2D, SqueezeExcite
 from companion.models.registry import check_arguments, register
 
 
@@ -43,7 +43,7 @@ def conv_bn(x, filters, size, stride, name, groups=1):
         kernel_initializer="he_normal",
         name=name,
     )(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def conv_bn_relu(x, filters, size, stride, name, groups=1):

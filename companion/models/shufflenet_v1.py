@@ -30,7 +30,7 @@ import math
 import keras
 from keras import layers
 
-from companion.layers import ChannelShuffle, GroupedConv2D
+from companion.layers import BatchNormalization, ChannelShuffle, GroupedConv2D
 from companion.models.registry import check_arguments, register
 
 TABLE = {  # groups: channels of stage 2, stage 3, stage 4      Table 1
@@ -47,7 +47,7 @@ STEM = {0.25: 6, 0.5: 12, 0.75: 18, 1.0: 24, 1.5: 24, 2.0: 48}
 
 
 def batch_norm(x, name):
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def pointwise_bn(x, filters, groups, name):

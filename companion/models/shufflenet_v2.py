@@ -15,6 +15,8 @@ What the paper leaves open, and where other implementations differ:
   then needs the 146 million multiply-adds of Table 5. In torchvision each branch makes
   one half, which gives 145.
 - The classifier has no bias, as in the release; torchvision's and pytorchcv's has one.
+- ``equal_branches=True`` is torchvision's network in both respects, for the weights
+  that torchvision has published.
 - A unit ends with the shuffle in two groups, as in Figure 3 and as torchvision has it.
   The release splits the next input into even and odd channels instead. That is the
   same network with filters in another order where both branches are equally wide, but
@@ -27,7 +29,7 @@ What the paper leaves open, and where other implementations differ:
 import keras
 from keras import layers, ops
 
-from companion.layers import ChannelShuffle
+from companion.layers import BatchNormalization, ChannelShuffle
 from companion.models.registry import check_arguments, register
 
 TABLE = {  # width: channels of stage 2, stage 3, stage 4, conv5      Table 5
@@ -40,7 +42,7 @@ UNITS = (4, 8, 4)  # in stage 2, 3, 4; the first of each has stride 2
 
 
 def batch_norm(x, name):
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def conv_bn_relu(x, filters, size, stride, name):
@@ -66,7 +68,7 @@ def depthwise_bn(x, stride, name):
     return batch_norm(x, name)
 
 
-def shuffle_unit(x, filters, stride, name):
+def shuffle_unit(x, filters, stride, name, equal_branches=False):
     """Two branches, concatenated and shuffled (Figure 3, c and d).
 
     With stride 1 the channels are split: the first half passes through, the second is
@@ -78,12 +80,15 @@ def shuffle_unit(x, filters, stride, name):
         filters: channels of the output; with stride 1 those of the input.
         stride: 1 or 2, of the depthwise convolutions.
         name: first part of the layers' names.
+        equal_branches: with stride 2, whether each branch makes one half of the
+            output; otherwise the shortcut keeps the width of the input.
     """
     if stride == 1:
         shortcut, y = ops.split(x, 2, axis=-1)
     else:
         shortcut = depthwise_bn(x, stride, f"{name}_shortcut_1")
-        shortcut = conv_bn_relu(shortcut, x.shape[-1], 1, 1, f"{name}_shortcut_2")
+        kept = filters // 2 if equal_branches else x.shape[-1]
+        shortcut = conv_bn_relu(shortcut, kept, 1, 1, f"{name}_shortcut_2")
         y = x
     y = conv_bn_relu(y, filters // 2, 1, 1, f"{name}_1")
     y = depthwise_bn(y, stride, f"{name}_2")
@@ -106,6 +111,7 @@ def ShuffleNetV2(
     input_shape=(224, 224, 3),
     classes=1000,
     classifier_activation="softmax",
+    equal_branches=False,
     name="shufflenet_v2",
 ):
     """ShuffleNetV2 1x, or another width of Table 5.
@@ -117,6 +123,8 @@ def ShuffleNetV2(
             images of any size.
         classes: length of the output; ``None`` stops at the feature map of conv5.
         classifier_activation: activation of ``fc``; ``None`` gives logits.
+        equal_branches: ``True`` for torchvision's network: both branches of a strided
+            unit make one half of its output, and the classifier has a bias.
         name: name of the model.
 
     Shapes:
@@ -152,11 +160,15 @@ def ShuffleNetV2(
     for stage, (channels, units) in enumerate(zip(stages, UNITS, strict=True), start=2):
         for number in range(1, units + 1):
             stride = 2 if number == 1 else 1
-            x = shuffle_unit(x, channels, stride, f"stage{stage}_{number}")
+            unit = f"stage{stage}_{number}"
+            x = shuffle_unit(x, channels, stride, unit, equal_branches)
     x = conv_bn_relu(x, last, 1, 1, "conv5")
     if classes is not None:
         x = layers.GlobalAveragePooling2D(name="pool5")(x)
         x = layers.Dense(
-            classes, activation=classifier_activation, use_bias=False, name="fc"
+            classes,
+            activation=classifier_activation,
+            use_bias=equal_branches,
+            name="fc",
         )(x)
     return keras.Model(inputs, x, name=name)

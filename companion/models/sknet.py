@@ -19,12 +19,12 @@ Where the paper is silent, this file takes what the authors' released networks s
 import keras
 from keras import layers
 
-from companion.layers import SelectiveKernel
+from companion.layers import BatchNormalization, SelectiveKernel
 from companion.models.registry import check_arguments, register
 
 
 def batch_norm(x, name):
-    return layers.BatchNormalization(momentum=0.95, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.95, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def conv_bn(x, filters, size, stride, name):

@@ -14,6 +14,7 @@ paper widens only the inner 3x3 of a ResNet-50 bottleneck, with the stride in th
 import keras
 from keras import layers
 
+from companion.layers import BatchNormalization
 from companion.models.registry import check_arguments, register
 
 
@@ -33,7 +34,7 @@ def convolution(x, filters, size, stride, name):
 
 
 def normalize(x, name):
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_bn")(x)
 
 
 def relu(x, name):

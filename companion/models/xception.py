@@ -22,6 +22,7 @@ convolutions are added to their input, as in ResNet.
 import keras
 from keras import layers
 
+from companion.layers import BatchNormalization
 from companion.models.registry import check_arguments, register
 
 SMALLEST_SIDE = 7  # the first two layers leave 1x1
@@ -40,7 +41,7 @@ def conv_bn(x, filters, size, name, stride=1, padding="same"):
     x = layers.Conv2D(
         filters, size, strides=stride, padding=padding, use_bias=False, name=name
     )(x)
-    return layers.BatchNormalization(name=f"{name}_bn")(x)
+    return BatchNormalization(name=f"{name}_bn")(x)
 
 
 def relu(x, name):

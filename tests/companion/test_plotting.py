@@ -16,12 +16,14 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from companion import plotting
-from companion.layers import GroupedConv2D
+from companion import blocks, plotting
+from companion.layers import GroupedConv2D, TableConv2D
 from companion.models import AlexNet, AlexNetOneTower
 from companion.plotting import (
+    plot_blocks,
     plot_descent,
     plot_history,
+    plot_kernels,
     plot_network,
     plot_number_grid,
     plot_shapes,
@@ -331,6 +333,186 @@ def test_grid_refuses_what_is_no_matrix():
         plot_number_grid(NUMBERS, blocks=(0, 2))
 
 
+# plot_blocks
+
+
+def block_model(function, shape, **arguments):
+    image = keras.Input(shape)
+    return keras.Model(image, function(image, name="block", **arguments))
+
+
+def two_blocks():
+    return {
+        "residual": block_model(blocks.bottleneck, (14, 14, 256), filters=64, stride=1),
+        "gated": block_model(
+            blocks.excited_inverted_residual,
+            (28, 28, 40),
+            size=5,
+            expanded=120,
+            filters=40,
+            excite=True,
+            activation="hard_silu",
+            stride=1,
+        ),
+    }
+
+
+def bars(ax):
+    return {patch.get_gid(): patch for patch in ax.patches if patch.get_gid()}
+
+
+def test_bars_are_as_wide_as_layers_have_channels():
+    drawn = bars(plot_blocks(two_blocks()))
+    widths = {gid: bar.get_width() for gid, bar in drawn.items()}
+    full = widths["residual: input (256)"]
+    assert widths["residual: 3×3 (64)"] == pytest.approx(full / 4)
+    assert widths["gated: depthwise 5×5 (120)"] == pytest.approx(full * 120 / 256)
+    assert len(drawn) == 5 + 6
+
+
+def test_only_linear_layers_are_hatched():
+    drawn = bars(plot_blocks(two_blocks()))
+    assert [gid for gid, bar in drawn.items() if bar.get_hatch()] == [
+        "residual: 1×1 (256)",
+        "gated: 1×1 (40)",
+    ]
+
+
+def test_what_follows_a_layer_stands_below_it():
+    texts = labels(plot_blocks(two_blocks()))
+    assert "3×3\n64 channels, BN, ReLU" in texts
+    assert "sum\nReLU" in texts and "sum" in texts
+    assert "depthwise 5×5\n120 channels, BN, h-swish" in texts
+    assert "1×1\n40 channels, BN, linear" in texts
+
+
+def test_a_shortcut_leads_from_the_input_to_the_sum():
+    ax = plot_blocks({"gated": two_blocks()["gated"]})
+    drawn = bars(ax)
+    (line,) = ax.lines
+    start, end = drawn["gated: input (40)"], drawn["gated: sum (40)"]
+    right = start.get_x() + start.get_width()
+    assert line.get_xdata()[0] == pytest.approx(right)
+    middles = [bar.get_y() + bar.get_height() / 2 for bar in (start, end)]
+    assert [line.get_ydata()[0], line.get_ydata()[-1]] == pytest.approx(middles)
+
+
+def test_strides_pooling_and_units_are_named():
+    image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, strides=2, activation="relu6")(image)
+    x = layers.GlobalAveragePooling2D()(x)
+    texts = labels(plot_blocks({"end": keras.Model(image, layers.Dense(10)(x))}))
+    assert "3×3, stride 2\n4 channels, ReLU6" in texts
+    assert "pool" in texts and "dense\n10 channels, linear" in texts
+
+
+def test_more_blocks_than_columns_stand_on_shelves():
+    wide = plot_blocks(two_blocks(), columns=2).figure.get_size_inches()
+    tall = plot_blocks(two_blocks(), columns=1).figure.get_size_inches()
+    assert tall[0] == pytest.approx(wide[0] / 2)
+    assert tall[1] > 1.7 * wide[1]
+
+
+def test_blocks_refuse_what_they_cannot_draw():
+    with pytest.raises(ValueError, match=r"blocks=\{\}"):
+        plot_blocks({})
+    with pytest.raises(ValueError, match="columns=0"):
+        plot_blocks(two_blocks(), columns=0)
+
+
+# plot_kernels
+
+
+def built(layer, channels):
+    layer.build((None, 8, 8, channels))
+    return layer
+
+
+def kernels():
+    return [
+        built(layers.Conv2D(4, 3, name="full"), 4),
+        built(GroupedConv2D(4, (1, 3), groups=2, name="halves"), 4),
+        built(layers.DepthwiseConv2D(3, depth_multiplier=2, name="twice"), 2),
+        built(layers.Conv2D(32, 1, name="many"), 16),
+    ]
+
+
+def slabs(ax, layer, state="read"):
+    """Filter -> the channels with a slab, or with a dotted frame."""
+    found = {}
+    for patch in ax.patches:
+        name, number, channel, kind = patch.get_gid().split(":")
+        if (name, kind) == (layer, state):
+            found.setdefault(int(number), set()).add(int(channel))
+    return found
+
+
+def test_slabs_are_the_channels_that_a_filter_reads():
+    ax = plot_kernels(kernels())
+    assert slabs(ax, "full") == {filter: {0, 1, 2, 3} for filter in range(4)}
+    assert slabs(ax, "halves") == {0: {0, 1}, 1: {0, 1}, 2: {2, 3}, 3: {2, 3}}
+    assert slabs(ax, "halves", "unread")[0] == {2, 3}
+    assert slabs(ax, "twice") == {0: {0}, 1: {0}, 2: {1}, 3: {1}}
+
+
+def test_what_a_filter_reads_is_what_moves_it():
+    """Against the layers themselves: one channel of ones at a time."""
+    for layer, channels in zip(kernels()[:3], (4, 4, 2), strict=True):
+        ax = plot_kernels([layer])
+        for channel in range(channels):
+            x = np.zeros((1, 8, 8, channels), "float32")
+            x[..., channel] = 1
+            moved = np.abs(layer(x)).max((0, 1, 2)) > 0
+            drawn = [
+                channel in seen for _, seen in sorted(slabs(ax, layer.name).items())
+            ]
+            assert moved.tolist() == drawn
+
+
+def test_rows_count_the_weights():
+    assert [text for text in labels(plot_kernels(kernels())) if ":" in text] == [
+        "full: 4 × (3×3×4) = 144",
+        "halves: 4 × (1×3×2) = 24",
+        "twice: 4 × (3×3×1) = 36",
+        "many: 32 × (1×1×16) = 512",
+    ]
+
+
+def test_one_square_for_a_weight():
+    (cell,) = {patch.get_width() for patch in plot_kernels(kernels()[3:]).patches}
+    sizes = {
+        (p.get_width(), p.get_height()) for p in plot_kernels(kernels()[1:2]).patches
+    }
+    assert sizes == {(3 * cell, cell)}
+
+
+def test_of_many_filters_the_first_and_the_last_are_drawn():
+    ax = plot_kernels(kernels()[3:])
+    first, *_, last = sorted(slabs(ax, "many"))
+    assert (first, last) == (0, 31) and len(slabs(ax, "many")) < 8
+    assert "…" in labels(ax)
+
+
+def test_filters_stay_in_sight():
+    ax = plot_kernels(kernels())
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    for patch in ax.patches:
+        (x, y), width, height = patch.get_xy(), patch.get_width(), patch.get_height()
+        assert left <= x and x + width <= right
+        assert top <= y and y + height <= bottom
+
+
+def test_kernels_refuse_what_they_cannot_draw():
+    with pytest.raises(ValueError, match=r"layers=\[\]"):
+        plot_kernels([])
+    with pytest.raises(ValueError, match="Dense 'fc'"):
+        plot_kernels([layers.Dense(3, name="fc")])
+    with pytest.raises(ValueError, match=r"before it is built\. Received: 'new'"):
+        plot_kernels([layers.Conv2D(3, 3, name="new")])
+    with pytest.raises(ValueError, match="TableConv2D"):
+        plot_kernels([TableConv2D([[0], [1]], 3)])
+
+
 # plot_descent
 
 
@@ -427,6 +609,8 @@ DRAW = {
     "plot_towers": lambda ax=None: plot_towers(build(AlexNet), ax=ax),
     "plot_shapes": lambda ax=None: plot_shapes(build(AlexNet), ax=ax),
     "plot_history": lambda ax=None: plot_history({"a": {"loss": [2, 1]}}, "loss", ax),
+    "plot_blocks": lambda ax=None: plot_blocks(two_blocks(), ax=ax),
+    "plot_kernels": lambda ax=None: plot_kernels(kernels(), ax),
     "plot_number_grid": lambda ax=None: plot_number_grid(NUMBERS, title="x", ax=ax),
 }
 

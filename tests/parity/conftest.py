@@ -70,6 +70,11 @@ def weights_of(reference, name):
     return weights
 
 
+@pytest.fixture(autouse=True)
+def same_weights_in_every_run():
+    keras.utils.set_random_seed(SEED)
+
+
 @pytest.fixture
 def adopt():
     """Function `(model, reference, path)`: the reference's weights into the model.
@@ -97,6 +102,12 @@ def adopt():
         assert not left, f"not copied: {sorted(left)}"
 
     return copy
+
+
+@pytest.fixture
+def scattered():
+    """Function `(model)`: random biases and batch-norm statistics, see `scatter`."""
+    return scatter
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from companion.models import DenseNet121, DenseNet169, DenseNet201
 
-TOLERANCE = 1e-5  # of the largest logit; float32 agrees to about 1e-6
+TOLERANCE = 1e-4  # of the largest logit; 200 layers of float32 agree to about 1e-5
 SMALL = {"input_shape": (64, 64, 3), "classifier_activation": None}
 
 
