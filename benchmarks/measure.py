@@ -1,8 +1,10 @@
 """What the benchmarks share: taking turns, naming the machine, keeping the table."""
 
 import json
+import math
 import os
 import platform
+import random
 import time
 from importlib.metadata import PackageNotFoundError, version
 
@@ -18,22 +20,31 @@ def seconds(function):
 
 
 def fastest(functions, rounds, patience=30):
-    """Fastest seconds of each function; all of them run in turn in every round.
+    """Fastest seconds of each function; all of them run in every round.
 
     Taking turns, they meet the same moods of the machine, so their ratios travel to
-    other machines. After `patience` seconds no further round starts.
+    other machines. The order is drawn anew in every round: the threads of one library
+    can go on spinning into the time of the next. After `patience` seconds no further
+    round starts.
     """
     for function in functions:
         function()
-    times, end = [], time.perf_counter() + patience
-    while len(times) < rounds and (not times or time.perf_counter() < end):
-        times.append([seconds(function) for function in functions])
-    return [min(column) for column in zip(*times, strict=True)]
+    order, shuffle = list(range(len(functions))), random.Random(0).shuffle
+    best = [math.inf] * len(functions)
+    end = time.perf_counter() + patience
+    for number in range(rounds):
+        if number and time.perf_counter() > end:
+            break
+        shuffle(order)
+        for turn in order:
+            best[turn] = min(best[turn], seconds(functions[turn]))
+    return best
 
 
 def machine():
     """Processor, cores and versions; nothing that names one computer."""
-    facts = {"machine": platform.machine(), "cores": os.cpu_count()}
+    one_of = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count()))
+    facts = {"machine": platform.machine(), "cores": len(one_of(0))}
     facts["python"] = platform.python_version()
     for package in PACKAGES:
         try:

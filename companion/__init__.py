@@ -20,6 +20,7 @@ __all__ = [
     "models",
     "optimizers",
     "plotting",
+    "pretrained",
     "receptive_field",
     "results",
     "scratch",

@@ -25,8 +25,10 @@ from keras import layers
 
 from companion.layers import (
     BatchNormalization,
+    ChannelWiseConv,
     GlobalContext,
     GroupedConv2D,
+    InterleavedGroupConv2D,
     NonLocal,
     RadialBasis,
     SelectiveKernel,
@@ -105,6 +107,21 @@ def positions(layer, shape):
 def _convolution(layer, input_shape, output_shape):
     """The whole kernel at every output position; a group's kernel is that smaller."""
     return math.prod(layer.kernel.shape) * positions(layer, output_shape)
+
+
+@layer_macs.register(ChannelWiseConv)
+def _channel_wise(layer, input_shape, output_shape):
+    """Each kernel at its places along the channels, at every position."""
+    places = output_shape[-1] // layer.groups
+    return math.prod(layer.kernel.shape) * places * math.prod(output_shape[1:-1])
+
+
+@layer_macs.register(InterleavedGroupConv2D)
+def _interleaved(layer, input_shape, output_shape):
+    """Two grouped convolutions; the permutations are free."""
+    kernels = layer.primary.kernel, layer.secondary.kernel
+    weights = sum(math.prod(kernel.shape) for kernel in kernels)
+    return weights * math.prod(output_shape[1:-1])
 
 
 @layer_macs.register(layers.Conv1DTranspose)

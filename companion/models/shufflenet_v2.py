@@ -139,7 +139,7 @@ def ShuffleNetV2(
     Example:
 
     >>> model = ShuffleNetV2(classes=None)
-    >>> model.get_layer("stage2_2_1").kernel.shape  # half of 116 channels
+    >>> tuple(model.get_layer("stage2_2_1").kernel.shape)  # half of 116 channels
     (1, 1, 58, 58)
     >>> model.output.shape
     (None, 7, 7, 1024)

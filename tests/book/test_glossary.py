@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from book._kit import glossary, lint
-from book._kit.chapter import BOOK
+from book._kit.chapter import BOOK, is_chapter
 from book._kit.facts import KIND
 from book._kit.questions import IDS
 
@@ -145,6 +145,8 @@ def build(tmp_path_factory):
             (book / name).write_text(text)
         (book / "back").mkdir()
         for path in (BOOK / "back").glob("*.md"):
+            if is_chapter(path):
+                continue
             (book / "back" / path.name).write_text(path.read_text("utf8"))
         (book / "references.bib").write_text(
             (BOOK / "references.bib").read_text("utf8")

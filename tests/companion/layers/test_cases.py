@@ -12,9 +12,11 @@ from companion import conformance, layers
 from companion.layers import (
     BatchNormalization,
     ChannelShuffle,
+    ChannelWiseConv,
     DropPath,
     GlobalContext,
     GroupedConv2D,
+    InterleavedGroupConv2D,
     LocalResponseNormalization,
     NonLocal,
     RadialBasis,
@@ -36,6 +38,19 @@ def channel_shuffle(x, groups):
     size = x.shape[-1] // groups
     for i, j in np.ndindex(groups, size):
         y[..., j * groups + i] = x[..., i * size + j]
+    return y
+
+
+def channel_wise(x, kernel, groups):
+    """Section 3.2, output by output; kernel q makes the q-th part of the outputs."""
+    size, channels = len(kernel), x.shape[-1]
+    made = channels // groups
+    before = max((made - 1) * groups + size - channels, 0) // 2
+    y = np.zeros_like(x)
+    for q, i, j in np.ndindex(groups, made, size):
+        seen = i * groups + j - before
+        if 0 <= seen < channels:
+            y[..., q * made + i] += kernel[j, 0, q] * x[..., seen]
     return y
 
 
@@ -66,6 +81,24 @@ def grouped_convolution(x, kernel, bias, groups, stride):
         patch = padded[:, top : top + k, left : left + k, first : first + part]
         y[:, row, column, f] = np.sum(patch * kernel[..., f], axis=(1, 2, 3)) + bias[f]
     return np.maximum(y, 0)
+
+
+def interleaved_group_convolution(x, primary, secondary, bias):
+    """Equations 2 to 6: each secondary group has one channel of each primary group."""
+    k, _, inside, _ = primary.shape
+    groups = secondary.shape[2]
+    padded = np.pad(x, [(0, 0), (k // 2, k // 2), (k // 2, k // 2), (0, 0)])
+    middle = np.zeros((*x.shape[:3], groups, inside))
+    for row, column, group, m in np.ndindex(*x.shape[1:3], groups, inside):
+        patch = padded[:, row : row + k, column : column + k]
+        patch = patch[..., group * inside : (group + 1) * inside]
+        weights = primary[..., group * inside + m]
+        middle[:, row, column, group, m] = np.sum(patch * weights, axis=(1, 2, 3))
+    y = np.zeros_like(middle)
+    for m, out, seen in np.ndindex(inside, groups, groups):
+        weight = secondary[0, 0, seen, m * groups + out]
+        y[..., out, m] += weight * middle[..., seen, m]
+    return (y + bias.reshape(inside, groups).T).reshape(x.shape)
 
 
 def local_response_normalization(x, depth_radius, bias, alpha, beta):
@@ -175,6 +208,11 @@ CASES = {  # name: (make, shape of one sample, reference, checks that do not app
         (5, 4, 6),
         lambda x: channel_shuffle(x, 3),
     ),
+    "ChannelWiseConv": (
+        lambda: ChannelWiseConv(5, groups=2),
+        (5, 4, 6),
+        lambda x, kernel: channel_wise(x, kernel, 2),
+    ),
     "DropPath": (
         lambda: DropPath(0.3, seed=5),
         (5, 4, 3),
@@ -192,6 +230,11 @@ CASES = {  # name: (make, shape of one sample, reference, checks that do not app
         ),
         (8, 7, 6),
         lambda x, kernel, bias: grouped_convolution(x, kernel, bias, 3, 2),
+    ),
+    "InterleavedGroupConv2D": (
+        lambda: InterleavedGroupConv2D(3, 2),
+        (5, 4, 6),
+        interleaved_group_convolution,
     ),
     "LocalResponseNormalization": (
         lambda: LocalResponseNormalization(depth_radius=1, bias=1.5, alpha=0.3, beta=1),

@@ -173,6 +173,12 @@ def transplant():
 
 
 @pytest.fixture
+def scattered():
+    """Function `(network, size, channels)`: random weights, see `scatter`."""
+    return scatter
+
+
+@pytest.fixture
 def difference():
     """Function `(network, model)`: largest difference over the largest logit."""
 

@@ -1,16 +1,28 @@
-"""EfficientNet-B0 with the weights of timm's network: the logits are equal.
+"""EfficientNets with the weights of timm's networks: the logits are equal.
 
 ``tf_efficientnet_b0`` pads like TensorFlow; ``efficientnet_b0`` has the same weights
 and pads evenly, and is another network.
 """
 
+import pytest
 import timm
-import torch
 
-from companion.models import EfficientNetB0
+from companion.models import (
+    EfficientNetB0,
+    EfficientNetB1,
+    EfficientNetB2,
+    EfficientNetB3,
+    EfficientNetB4,
+    EfficientNetB5,
+    EfficientNetB6,
+    EfficientNetB7,
+)
 
-TOLERANCE = 1e-5  # of the largest logit; float32 agrees to about 1e-6
+TOLERANCE = 1e-10  # of the largest logit
+MISTAKE = 1e-3
 SIDE = 64
+
+pytestmark = pytest.mark.usefixtures("double_precision")
 
 OUTSIDE = {
     "stage1": "conv_stem",
@@ -46,19 +58,32 @@ def path(name):
     return f"{block}.{(FIRST if stage == '2' else OTHERS)[part]}"
 
 
-def pair(name):
-    torch.manual_seed(0)
-    model = EfficientNetB0(input_shape=(SIDE, SIDE, 3), classifier_activation=None)
+def pair(name, function):
+    model = function(input_shape=(SIDE, SIDE, 3), classifier_activation=None)
     return timm.create_model(name), model
 
 
-def test_logits(transplant, difference):
-    network, model = pair("tf_efficientnet_b0")
+@pytest.mark.parametrize(
+    "function",
+    [
+        EfficientNetB0,
+        EfficientNetB1,
+        EfficientNetB2,
+        EfficientNetB3,
+        EfficientNetB4,
+        EfficientNetB5,
+        EfficientNetB6,
+        EfficientNetB7,
+    ],
+)
+def test_logits(function, transplant, difference):
+    name = function.__name__.lower().replace("net", "net_")
+    network, model = pair(f"tf_{name}", function)
     transplant(network, model, path)
     assert difference(network, model) < TOLERANCE
 
 
 def test_even_padding_is_seen(transplant, difference):
-    network, model = pair("efficientnet_b0")
+    network, model = pair("efficientnet_b0", EfficientNetB0)
     transplant(network, model, path)
-    assert difference(network, model) > 100 * TOLERANCE
+    assert difference(network, model) > MISTAKE

@@ -2,6 +2,9 @@
 
 Option A is put into pytorchcv's networks, written in torch, and for the plain networks
 the shortcuts are taken out; all layers with weights stay pytorchcv's.
+
+Without shortcuts a small change grows from layer to layer, a hundred million times in
+the plain network of 110 layers, and so do rounding errors. The tolerance grows with it.
 """
 
 import re
@@ -13,14 +16,22 @@ from torch import nn
 
 from companion.models import (
     PlainNet20,
+    PlainNet32,
+    PlainNet44,
     PlainNet56,
+    PlainNet110,
     ResNet20,
     ResNet20Projection,
+    ResNet32,
+    ResNet44,
     ResNet56,
     ResNet110,
 )
 
-TOLERANCE = 1e-5
+TOLERANCE = 1e-10  # of the largest logit
+MISTAKE = 1e-3
+
+pytestmark = pytest.mark.usefixtures("double_precision")
 
 
 def path(layer):
@@ -79,22 +90,39 @@ def pytorchcvs(depth, change):
     return network
 
 
+def growth(network):
+    """How much larger a small relative change of the images is in the logits."""
+    step = 2.0**-44
+    images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    with torch.no_grad():
+        before = network(images)
+        after = network(images + step * torch.randn_like(images))
+    return ((after - before).abs().max() / before.abs().max()).item() / step
+
+
 @pytest.mark.parametrize(
     "function, depth, change",
     [
         (ResNet20Projection, 20, projected),
         (ResNet20, 20, option_a),
+        (ResNet32, 32, option_a),
+        (ResNet44, 44, option_a),
         (ResNet56, 56, option_a),
         (ResNet110, 110, option_a),
         (PlainNet20, 20, plain),
+        (PlainNet32, 32, plain),
+        (PlainNet44, 44, plain),
         (PlainNet56, 56, plain),
+        (PlainNet110, 110, plain),
     ],
 )
 def test_cifar(function, depth, change, transplant, difference):
     network = pytorchcvs(depth, change)
     model = function(classifier_activation=None)
     transplant(network, model, path)
-    assert difference(network, model) < TOLERANCE
+    found = difference(network, model)
+    tolerance = max(TOLERANCE, 100 * growth(network) * 2.0**-53)
+    assert found < tolerance < MISTAKE / 100
 
 
 class ZerosFirst(OptionA):
@@ -107,4 +135,4 @@ def test_zeros_before_the_channels_are_seen(transplant, difference):
     network.features.stage3.unit1.identity_conv = ZerosFirst()
     model = ResNet20(classifier_activation=None)
     transplant(network, model, path)
-    assert difference(network, model) > 100 * TOLERANCE
+    assert difference(network, model) > MISTAKE

@@ -1,4 +1,4 @@
-"""SKNet-50 against pytorchcv's.
+"""SKNet-50 and SKNet-101 against pytorchcv's.
 
 pytorchcv pads the first pooling on each side, the authors on none: undone here, and
 seen where it is not.
@@ -10,7 +10,7 @@ import pytest
 import torch
 from pytorchcv.model_provider import get_model
 
-from companion.models import SKNet50
+from companion.models import SKNet50, SKNet101
 
 TOLERANCE = 1e-10  # of the largest logit
 MISTAKE = 1e-3
@@ -38,14 +38,27 @@ def path(name):
     return f"{unit}.body.conv{part}.{kind}"
 
 
-@pytest.fixture
-def networks(transplant):
-    network = get_model("sknet50")
+def unpadded(name):
+    """Caffe's pooling, and an average over maps of any size."""
+    network = get_model(name)
     network.features.init_block.pool = torch.nn.MaxPool2d(3, 2, ceil_mode=True)
     network.features.final_pool = torch.nn.AdaptiveAvgPool2d(1)
+    return network
+
+
+@pytest.fixture
+def networks(transplant):
+    network = unpadded("sknet50")
     model = SKNet50(input_shape=(64, 64, 3), classifier_activation=None)
     transplant(network, model, path)
     return network, model
+
+
+def test_logits_of_sknet101(transplant, difference):
+    network = unpadded("sknet101")
+    model = SKNet101(input_shape=(64, 64, 3), classifier_activation=None)
+    transplant(network, model, path)
+    assert difference(network, model) < TOLERANCE
 
 
 def test_logits_and_what_they_see(networks, difference):

@@ -1,0 +1,117 @@
+"""What do the 1x1 reductions of an Inception module cost in accuracy?
+
+Figure 2 of Szegedy et al., arXiv 1409.4842, in miniature. A small network of three
+Inception modules learns pictures of clothes: with naive modules, whose 3x3 and 5x5 read
+the whole input and whose pooling is passed on, and with reductions to a half, a quarter
+and an eighth of the input's channels. The output of every module is normalized, so that
+a short training suffices. Three seeds each.
+
+    python benchmarks/experiments/inception_reduction.py     five minutes of one core
+
+writes `companion/results/inception_reduction.json`: one row for each training.
+"""
+
+import argparse
+import json
+import platform
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from companion import data
+from companion.complexity import count_macs, count_params
+from companion.models.googlenet import convolution, inception
+from companion.results import FOLDER
+
+layers = keras.layers
+FILE = FOLDER / "inception_reduction.json"
+FILTERS = 12, 24, 6, 6  # 1x1, 3x3, 5x5, projection after the pooling
+
+
+def naive(x, name):
+    """Module without reductions (Figure 2a)."""
+    filters1, filters3, filters5, _ = FILTERS
+    a = convolution(x, filters1, 1, f"{name}_1x1")
+    b = convolution(x, filters3, 3, f"{name}_3x3")
+    c = convolution(x, filters5, 5, f"{name}_5x5")
+    d = layers.MaxPooling2D(3, strides=1, padding="same", name=f"{name}_pool")(x)
+    return layers.Concatenate(name=name)([a, b, c, d])
+
+
+def reduced(x, share, name):
+    """Module that keeps a share of the channels for its large windows (Figure 2b)."""
+    filters1, filters3, filters5, projection = FILTERS
+    kept = round(share * x.shape[-1])
+    return inception(x, (filters1, kept, filters3, kept, filters5, projection), name)
+
+
+def network(share):
+    """Two modules on 14x14 maps, one on 7x7; ``share`` None makes naive modules."""
+    image = keras.Input((28, 28, 1))
+    x = convolution(image, 16, 3, "conv1")
+    x = layers.MaxPooling2D(2)(x)
+    for name in ("module1", "module2", "module3"):
+        x = naive(x, name) if share is None else reduced(x, share, name)
+        x = layers.BatchNormalization(momentum=0.9)(x)
+        if name == "module2":
+            x = layers.MaxPooling2D(2)(x)
+    return keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
+def train(net, x, y, epochs, batch=64):
+    rate = keras.optimizers.schedules.CosineDecay(0.005, epochs * -(-len(x) // batch))
+    net.compile(
+        keras.optimizers.Adam(rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    net.fit(x, y, batch, epochs, verbose=0)
+
+
+def accuracy(net, x, y):
+    guesses = net.predict(x, batch_size=500, verbose=0).argmax(1)
+    return float(np.mean(guesses == y))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--train", type=int, default=3000)
+    parser.add_argument("--write", type=Path, default=FILE)
+    chosen = parser.parse_args()
+    clothes = data.load("fashion_mnist", train=chosen.train, test=1000)
+    mean, scale = clothes.x_train.mean(), clothes.x_train.std()
+    x_train, x_test = (
+        (images - mean) / scale for images in (clothes.x_train, clothes.x_test)
+    )
+    rows = []
+    for share in (None, 0.5, 0.25, 0.125):
+        for seed in range(chosen.seeds):
+            keras.utils.set_random_seed(seed)
+            net = network(share)
+            train(net, x_train, clothes.y_train, chosen.epochs)
+            row = {"reduction": "none" if share is None else share, "seed": seed}
+            row |= {"params": count_params(net), "macs": count_macs(net)}
+            row["training"] = round(accuracy(net, x_train, clothes.y_train), 4)
+            row["test"] = round(accuracy(net, x_test, clothes.y_test), 4)
+            rows.append(row)
+            print(row, flush=True)
+            keras.utils.clear_session()
+    record = {
+        "question": "Accuracy of Inception modules with and without 1x1 reductions",
+        "command": "python benchmarks/experiments/inception_reduction.py "
+        f"--epochs {chosen.epochs} --seeds {chosen.seeds} --train {chosen.train}",
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "images": f"Fashion-MNIST, {chosen.train} for training and 1000 for testing",
+        "rows": rows,
+    }
+    chosen.write.write_text(json.dumps(record, indent=1) + "\n", "utf8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Channel-wise convolution: Gao, Wang, Ji, *ChannelNets* (2018)."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="companion")
+class ChannelWiseConv(keras.layers.Layer):
+    """One small kernel slides along the channels, the same at every position.
+
+    A 1x1 convolution connects every input channel to every output channel. Here an
+    output channel sees `kernel_size` neighbouring channels, and all output channels
+    share the weights, as positions do in an ordinary convolution:
+
+        y[i] = sum over j of w[j] x[i + j - before]
+
+    where `before` zeros are put in front of the first channel. So a mixing of m
+    channels into m costs `kernel_size` weights instead of m**2.
+
+    With `groups` g there are g kernels, which move g channels at a time. Each makes
+    m / g of the outputs, the first kernel the first of them. Behind a grouped
+    convolution, whose groups know nothing of each other, this mixes the groups and
+    costs g times `kernel_size` weights; the kernels must be longer than a group to do
+    so. The authors' networks take 4 g.
+
+    Padding is TensorFlow's, where the paper's network was born: with "same",
+    `kernel_size - groups` zeros, the odd one behind the last channel.
+
+    Args:
+        kernel_size: Integer >= 1, the paper's d_c.
+        groups: Integer >= 1, number of kernels and step along the channels.
+        padding: "same" keeps the number of channels; "valid" pads nothing.
+
+    Weights: `kernel` (kernel_size, 1, groups).
+
+    Input shape: `(batch, height, width, channels)`. Output shape: the same; with
+    "valid", `groups * ((channels - kernel_size) // groups + 1)` channels.
+
+    Raises:
+        ValueError: If `kernel_size` or `groups` is not a positive integer, if `padding`
+            is neither "same" nor "valid", if the number of channels is unknown, if
+            `groups` does not divide it, or if the kernel is longer without padding.
+
+    Example:
+
+    >>> import keras
+    >>> layer = ChannelWiseConv(8, groups=2)
+    >>> tuple(layer(keras.ops.ones((1, 14, 14, 512))).shape)
+    (1, 14, 14, 512)
+    >>> layer.count_params()  # a 1x1 convolution has 262144 weights
+    16
+
+    Reference: Gao et al., arXiv 1809.01330, Sections 3.2 and 3.4.
+    """
+
+    def __init__(self, kernel_size, *, groups=1, padding="same", **kwargs):
+        super().__init__(**kwargs)
+        for name, number in {"kernel_size": kernel_size, "groups": groups}.items():
+            if not isinstance(number, int) or number < 1:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. Received: {name}={number!r}"
+                )
+        if padding not in ("same", "valid"):
+            raise ValueError(
+                f'`padding` must be "same" or "valid". Received: padding={padding!r}'
+            )
+        self.kernel_size = kernel_size
+        self.groups = groups
+        self.padding = padding
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if channels is None or channels % self.groups:
+            raise ValueError(
+                "The groups must divide the number of channels, the last axis. "
+                f"Received: groups={self.groups} for input_shape={input_shape}"
+            )
+        if self.padding == "valid" and self.kernel_size > channels:
+            raise ValueError(
+                "Without padding the kernel must fit into the channels. "
+                f"Received: kernel_size={self.kernel_size} for {channels} channels"
+            )
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.kernel_size, 1, self.groups),
+            initializer="he_normal",
+        )
+
+    def call(self, inputs):
+        batch, height, width, channels = ops.shape(inputs)
+        rows = ops.reshape(inputs, (-1, channels, 1))  # one for each position
+        y = ops.conv(
+            rows,
+            ops.cast(self.kernel, self.compute_dtype),
+            strides=self.groups,
+            padding=self.padding,
+            data_format="channels_last",
+        )
+        y = ops.transpose(y, (0, 2, 1))
+        made = y.shape[1] * y.shape[2]
+        return ops.reshape(y, (batch, height, width, made))
+
+    def compute_output_shape(self, input_shape):
+        *others, channels = input_shape
+        if self.padding == "valid":
+            channels = (channels - self.kernel_size) // self.groups + 1
+            channels *= self.groups
+        return (*others, channels)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "groups": self.groups,
+            "padding": self.padding,
+        }

