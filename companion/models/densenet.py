@@ -405,7 +405,7 @@ def DenseNet40(
     Example:
 
     >>> model = DenseNet40(classes=None)
-    >>> model.get_layer("transition1").kernel.shape
+    >>> tuple(model.get_layer("transition1").kernel.shape)
     (1, 1, 160, 160)
     >>> model.output.shape
     (None, 8, 8, 448)
@@ -536,7 +536,7 @@ def DenseNetC40(
 
     Example:
 
-    >>> DenseNetC40().get_layer("transition1").kernel.shape
+    >>> tuple(DenseNetC40().get_layer("transition1").kernel.shape)
     (1, 1, 168, 84)
 
     Reference: Huang et al., arXiv 1608.06993, Figure 4, and

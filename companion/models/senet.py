@@ -401,7 +401,7 @@ def SEResNeXt50(
     Example:
 
     >>> model = SEResNeXt50(classes=None)
-    >>> model.get_layer("conv2_1_2").kernel.shape  # 128 filters see 4 channels each
+    >>> tuple(model.get_layer("conv2_1_2").kernel.shape)  # 128 filters see 4 channels
     (3, 3, 4, 128)
     >>> model.get_layer("conv2_1_se").output.shape
     (None, 56, 56, 256)

@@ -165,7 +165,7 @@ def ShuffleNetV1(
     Example:
 
     >>> model = ShuffleNetV1(classes=None)
-    >>> model.get_layer("stage3_1_expand").kernel.shape  # 40 of 120 channels
+    >>> tuple(model.get_layer("stage3_1_expand").kernel.shape)  # 40 of 120 channels
     (1, 1, 40, 240)
     >>> model.output.shape
     (None, 7, 7, 960)
