@@ -76,6 +76,8 @@ bench: .venv-parity/ready  ## run the benchmarks, one table per question (needs 
 	.venv-parity/bin/python benchmarks/grouped_convolution.py --xla $(BENCH)
 	KERAS_BACKEND=jax .venv-parity/bin/python benchmarks/grouped_convolution.py $(BENCH)
 	.venv-parity/bin/python benchmarks/models.py $(BENCH)
+	.venv-parity/bin/python benchmarks/mobilenets.py $(BENCH)
+	.venv-parity/bin/python benchmarks/shufflenet_v2_guidelines.py $(BENCH)
 
 # --- tests ------------------------------------------------------------------------------
 
