@@ -62,7 +62,7 @@ def test_a_long_kernel_mixes_groups(size, mixes, gradient):
 
     (slope,) = gradient(one_output, np.ones((1, 1, 1, 8), "float32"))
     heard = np.count_nonzero(slope.reshape(4, 2).any(axis=1))
-    assert (heard > 2) is mixes
+    assert bool(heard > 2) == mixes
 
 
 def test_costs_and_field():
