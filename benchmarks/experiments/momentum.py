@@ -22,11 +22,11 @@ from companion import data
 from companion.results import FOLDER
 
 METHODS = {  # momentum, Nesterov's or not, learning rates
-    "none": (0.0, False, (3.0, 6.0, 12.0, 24.0)),
-    "momentum 0.9": (0.9, False, (1.0, 2.0, 3.0, 5.0)),
-    "Nesterov 0.9": (0.9, True, (1.0, 2.0, 3.0, 5.0)),
+    "none": (0.0, False, (12.0, 24.0, 48.0, 96.0)),
+    "momentum 0.9": (0.9, False, (2.0, 3.0, 5.0, 8.0)),
+    "Nesterov 0.9": (0.9, True, (3.0, 5.0, 8.0, 12.0)),
     "momentum 0.99": (0.99, False, (0.1, 0.3, 0.6, 1.0)),
-    "Nesterov 0.99": (0.99, True, (0.1, 0.3, 0.6, 1.0)),
+    "Nesterov 0.99": (0.99, True, (0.3, 0.6, 1.0, 2.0)),
 }
 UNITS = (128, 64, 16, 64, 128)
 FILE = FOLDER / "momentum.json"

@@ -23,7 +23,7 @@ VERDICTS = ("wrong", "imprecise", "needs context", "right")
 NOTES_ID = re.compile(r"C\d{3}")
 OWN_ID = re.compile(r"(ch\d\d|app[A-Z])-[a-z0-9-]+")
 CHECKED_NAME = re.compile(r"C\d{3}|(ch\d\d|app[A-Z])-.*")
-VALUE = re.compile(r"\{value(?:\[(?P<item>\d+)\])?(?::(?P<spec>[^}]*))?\}")
+VALUE = re.compile(r"\{value(?P<items>(?:\[\d+\])*)(?::(?P<spec>[^}]*))?\}")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,11 @@ class Claim:
         """The truth with `{value}`, `{value:,d}` and `{value[0]}` filled in."""
 
         def fill(match):
-            item = value if match["item"] is None else value[int(match["item"])]
+            item = value
+            for place in re.findall(r"\d+", match["items"]):
+                item = item[int(place)]
+            if not match["spec"] and has_bool(item):
+                return shown(item)
             return render(item, match["spec"] or "")
 
         return VALUE.sub(fill, self.truth)
@@ -112,6 +116,12 @@ def claim_of(row):
     return claim
 
 
+def has_bool(value):
+    if isinstance(value, (list, tuple)):
+        return any(map(has_bool, value))
+    return isinstance(value, bool)
+
+
 def is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -134,7 +144,7 @@ def shown(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(shown, value))
+        return ", ".join(map(shown, value)) or "none"
     if isinstance(value, int):
         return f"{value:,d}"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -127,6 +127,10 @@ def outcome(claim, value):
     return f"Computed: **{came}**, as expected from {claim.expected_from}."
 
 
+def link_to(chapter):
+    return f"{{doc}}`Read the chapter </book/{chapter.slug}>`"
+
+
 class Errata(Generated):
     """Every claim of the notes with its verdict, grouped by chapter."""
 
@@ -140,16 +144,16 @@ class Errata(Generated):
         )
         written = self.parse(summary)
         for chapter, checked in self.checked_claims():
-            notes = [c for c in checked if claims.NOTES_ID.fullmatch(c[0].id)]
-            written.append(
-                self.section(chapter.title, self.parse(errata(chapter, notes)))
-            )
+            if notes := [c for c in checked if claims.NOTES_ID.fullmatch(c[0].id)]:
+                written.append(
+                    self.section(chapter.title, self.parse(errata(chapter, notes)))
+                )
         return written
 
 
 def errata(chapter, checked):
     """The errata of one chapter as MyST, the worst first."""
-    text = [f"{{doc}}`Read the chapter </book/{chapter.slug}>`", ""]
+    text = [link_to(chapter), ""]
     for claim, value in checked:
         truth = claim.truth_with(value)
         line = f"**{claim.id}** ({claim.source}). {claim.statement}"
@@ -165,20 +169,19 @@ class WrongNumbers(Generated):
     """Numbers that readers meet elsewhere and that do not hold."""
 
     def run(self):
-        text = []
+        written = []
         for chapter, checked in self.checked_claims():
-            for claim, value in checked:
-                if claim.elsewhere:
-                    text += [wrong_number(chapter, claim, value), ""]
-        return self.parse("\n".join(text))
+            if met := [c for c in checked if c[0].elsewhere]:
+                found = [wrong_number(*claim) for claim in met]
+                text = "\n\n".join([link_to(chapter), *found])
+                written.append(self.section(chapter.title, self.parse(text)))
+        return written
 
 
-def wrong_number(chapter, claim, value):
-    title = chapter.title.split(":")[0]
+def wrong_number(claim, value):
     return (
         f"**{claim.statement}** Met in {claim.elsewhere}.\n\n"
-        f"> {claim.truth_with(value)} {outcome(claim, value)} "
-        f"See {{doc}}`{title} </book/{chapter.slug}>`."
+        f"> {claim.truth_with(value)} {outcome(claim, value)}"
     )
 
 
@@ -257,12 +260,11 @@ class Questions(Generated):
         titles = {chapter.slug: chapter.title for chapter in chapters(self.book)}
         written = self.parse(f"{len(answered)} of {len(rows)} have their chapter.")
         for question in answered:
-            written.append(
-                self.section(
-                    f"{question.id[1:]} · {question.title}",
-                    [chinese_line(question.zh), *self.parse(answer(question, titles))],
-                )
-            )
+            title = f"{question.id[1:]} · {question.title}"
+            content = self.parse(answer(question, titles))
+            if question.zh != question.title:
+                content.insert(0, chinese_line(question.zh))
+            written.append(self.section(title, content))
         if waiting := [question for question in rows if question.part]:
             written.append(self.section("To come", self.waiting(waiting)))
         return written
@@ -280,8 +282,10 @@ def rows_of(rows, part):
 
 
 def item_of(question):
-    text = nodes.Text(f"{question.id[1:]} · {question.title} ")
-    return nodes.list_item("", nodes.paragraph("", "", text, chinese(question.zh)))
+    line = nodes.paragraph("", f"{question.id[1:]} · {question.title} ")
+    if question.zh != question.title:
+        line += chinese(question.zh)
+    return nodes.list_item("", line)
 
 
 def answer(question, titles):

@@ -140,6 +140,7 @@ def execute(chapter):
         new_notebook(cells=[*cells, probe]),
         timeout=600,
         record_timing=False,
+        coalesce_streams=True,
         kernel_name="python3",
         extra_arguments=[
             "--IPKernelApp.capture_fd_output=False",

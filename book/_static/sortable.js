@@ -27,7 +27,7 @@ document.addEventListener("DOMContentLoaded", () => {
     [...table.tHead.rows[0].cells].forEach((heading, column) => {
       const button = document.createElement("button");
       button.className = "sort";
-      button.textContent = heading.textContent.trim() || "model";
+      button.textContent = heading.textContent.trim() || "name";
       button.addEventListener("click", () => sortBy(table, heading, column));
       heading.replaceChildren(button);
     });

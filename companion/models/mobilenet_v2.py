@@ -17,8 +17,8 @@ Where the paper is silent, this file does what the released TensorFlow code does
 - Normalization adds 1e-3 to the variance. Its moving averages have momentum 0.99, as
   the paper on MobileNetV3 says; the released code has 0.997, Keras 0.999.
 
-The released code also drops 20 % of the numbers before ``fc``. The paper does not say
-so, and this file does not do it.
+The paper trains with dropout and gives no rate (Section 3.3); the released code drops
+20 % of the numbers before ``fc``. This file, as keras.applications, has no dropout.
 """
 
 import keras

@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 from keras import layers
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch, Patch, Polygon
+from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 
 from companion.complexity import macs_of_call, measured_calls, values
@@ -99,12 +100,12 @@ def label_of(name, shape, parts):
     return [name, "×".join(sides), f"×{channels}"] if sides else [name, channels]
 
 
-def kind_of(operation, inputs, macs):
+def kind_of(operation, inputs):
     if not inputs:
         return "input"
     if isinstance(operation, layers.Dense):
         return "dense"
-    if macs:
+    if hasattr(operation, "kernel_size"):
         return "convolution"
     if len(inputs) > 1:
         return "merge"
@@ -116,7 +117,7 @@ def makes_volume(operation, inputs, outputs, macs):
     if isinstance(operation, (layers.ZeroPadding2D, layers.Cropping2D)):
         return False
     changed = len(inputs) != 1 or values(inputs) != values(outputs)
-    return macs or changed or kind_of(operation, inputs, macs) == "pooling"
+    return macs or changed or kind_of(operation, inputs) == "pooling"
 
 
 def volumes_of(model, names=None):
@@ -140,7 +141,7 @@ def volumes_of(model, names=None):
                 )
             column = 1 + max((parent.column for parent in parents), default=-1)
             groups = getattr(operation, "groups", 1) if macs else 1
-            kind = kind_of(operation, inputs, macs)
+            kind = kind_of(operation, inputs)
             volumes.append(Volume(name, kind, shape, groups, parents, column))
             parents = [volumes[-1]]
         makers.update((id(tensor), parents) for tensor in outputs)
@@ -260,7 +261,8 @@ def draw_label(ax, volume, scale):
     if volume.drop:
         ax.plot([x, x], [top + volume.drop, top], color="black", lw=0.5, zorder=1)
     text = "\n".join(volume.label())
-    ax.text(x, top, text, ha="center", va="top", fontsize=FONT, linespacing=1.15)
+    label = ax.text(x, top, text, ha="center", va="top", fontsize=FONT, zorder=5)
+    label.set(linespacing=1.15, path_effects=[withStroke(linewidth=2, foreground="w")])
 
 
 def draw_link(ax, start, end, arrow="-|>", **style):
@@ -350,7 +352,7 @@ def plot_network(model, layers=None, ax=None):
     kinds = {volume.kind for volume in volumes}
     ax = axes_for(
         ax,
-        left=min(0, nodes[0].x + nodes[0].extent(scale) / 2 - ends[0]) - 4,
+        left=min(-ends[0], *(volume.x for volume in columns[0])) - 4,
         right=max(v.x + max(v.extent(scale), ends[1] + BAR) for v in nodes) + 4,
         low=min(v.y - v.below(scale) for v in nodes),
         high=max(v.y + v.above(scale) for v in nodes) + LEGEND,

@@ -195,6 +195,15 @@ def test_a_truth_quotes_the_executed_value():
     assert claim.truth_with([1.5, 60965224]) == "60,965,224 of 1.5, $x^{2}$."
 
 
+def test_a_truth_reaches_into_nested_values_and_says_yes_and_no():
+    claim = claims.claim_of(GLUED | {"truth": "{value[0][1]}, {value[1]}; {value[2]}"})
+    assert claim.truth_with([[3, 5], [True, False], "a"]) == "5, yes, no; a"
+
+
+def test_an_empty_value_is_shown_as_none():
+    assert claims.shown([]) == "none"
+
+
 def test_facts_are_python_values(tmp_path):
     twin = tmp_path / "a.ipynb"
     write_twin(twin, [("n", "60965224"), ("shape", "(55, 55, 96)"), ("ok", "True")])

@@ -291,7 +291,7 @@ def test_malicious_pickles_are_refused_and_not_run(name, place, tmp_path):
         write_zip(path, packed, {})
     else:
         path.write_bytes(packed)
-    with pytest.raises(ValueError, match=rf"bad.pth is refused: it names {name},"):
+    with pytest.raises(ValueError, match=rf"bad.pth is refused: it names _?{name},"):
         pretrained.load(model_of(), file=path)
     assert not mark.exists()
     if name != "builtins.getattr":  # an ordinary unpickler runs it
@@ -351,12 +351,13 @@ def test_numbers_that_no_header_announces(tmp_path):
         formats.read(path)
 
 
-def tfjs_package(path, tensors):
+def tfjs_package(path, tensors, unnamed=()):
     """Two shards, the cut in the middle of a number."""
     numbers = b"".join(array.tobytes() for array in tensors.values())
     weights = [
         {"name": name, "shape": list(array.shape), "dtype": "float32"}
         for name, array in tensors.items()
+        if name not in unnamed
     ]
     manifest = [{"paths": ["s1.bin", "s2.bin"], "weights": weights}]
     members = {
@@ -384,6 +385,48 @@ def test_package_of_tensorflow_js(tmp_path):
         np.testing.assert_array_equal(found[name], array)
     modules = transfer.tfjs_modules(found, None)
     np.testing.assert_array_equal(modules["fc"][0], tensors["fc/kernel"])
+    tensors["more"] = np.ones(1, "float32")
+    path = tfjs_package(tmp_path / "long.tgz", tensors, unnamed=["more"])
+    with pytest.raises(ValueError, match="40 bytes of numbers, 36 of them announced"):
+        formats.read(path)
+
+
+# Layouts -----------------------------------------------------------------------------
+
+
+def torch_layers(model, content):
+    (row,) = (x for x in published.FILES if (x.model, x.source) == model)
+    return transfer.torch_modules(content, row)
+
+
+def test_dense_layers_of_torch_read_channels_before_places():
+    """W x of torch is x W here, also behind a map of 6 by 6 with 256 channels."""
+    random = np.random.default_rng(3)
+    images = random.normal(size=(6, 6, 256)).astype("float32")
+    first = random.normal(size=(2, 256 * 6 * 6)).astype("float32")
+    second = random.normal(size=(4, 2)).astype("float32")
+    found = torch_layers(
+        ("AlexNetOneTower", "torchvision"),
+        {"classifier.1.weight": first, "classifier.4.weight": second},
+    )
+    hidden = first @ images.transpose(2, 0, 1).ravel()
+    (kernel,) = found["classifier.1"]
+    np.testing.assert_allclose(images.ravel() @ kernel, hidden, rtol=1e-4)
+    (kernel,) = found["classifier.4"]
+    np.testing.assert_allclose(hidden @ kernel, second @ hidden, rtol=1e-5)
+
+
+def test_depthwise_kernels_of_torch():
+    """(channels, 1, height, width), a convolution with as many groups as channels."""
+    theirs = np.arange(2 * 5 * 3, dtype="float32").reshape(5, 1, 2, 3)
+    model = ("ShuffleNetV2", "torchvision")
+    rows = [x for x in published.FILES if (x.model, x.source) == model]
+    found = transfer.torch_modules({"conv.weight": theirs}, rows[0])["conv"]
+    layer = keras.layers.DepthwiseConv2D((2, 3), use_bias=False)
+    layer.build((None, 8, 8, 5))
+    kernel = transfer.fit(layer, layer.kernel, found[0], ["conv"], None)
+    for channel in range(5):
+        np.testing.assert_array_equal(kernel[..., channel, 0], theirs[channel, 0])
 
 
 # HDF5 --------------------------------------------------------------------------------

@@ -69,6 +69,12 @@ def test_parameters_of_the_contexts():
     assert count_params(built()) - sum(expected) == MODELS["ResNet50"].params
 
 
+def test_paddings_are_the_same_on_all_sides():
+    sides = {x.name: x.padding for x in layers_of(built(), keras.layers.ZeroPadding2D)}
+    assert sides.pop("conv1_pad") == ((3, 3), (3, 3))
+    assert set(sides.values()) == {((1, 1), (1, 1))}
+
+
 def test_stages():
     model = built()
     assert model.get_layer("conv1_relu").output.shape[1:] == (112, 112, 64)
