@@ -1,5 +1,6 @@
-"""What the book adds to Sphinx: facts in prose, the errata, the glossary, openings."""
+"""What the book adds to Sphinx: facts in prose, generated pages, openings."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from book._kit import claims, glossary, questions
 from book._kit.chapter import Chapter, chapters, opening
 from book._kit.facts import facts, render, split_quote
-from book._kit.repository import colab_url, repository_url, site_url
+from book._kit.repository import ROOT, colab_url, repository_url, site_url
 
 logger = logging.getLogger(__name__)
 
@@ -234,19 +235,54 @@ def chinese(text):
 
 def chinese_table(rows):
     """A table of (Chinese, English, id of the glossary entry)."""
-    body = nodes.tbody()
-    for zh, english, target in rows:
-        link = nodes.reference("", english, refid=target, internal=True)
-        body += row_of(chinese(zh), link)
-    head = nodes.thead("", row_of(chinese("中文"), nodes.Text("English")))
-    columns = [nodes.colspec(colwidth=1), nodes.colspec(colwidth=2)]
-    return nodes.table("", nodes.tgroup("", *columns, head, body, cols=2))
+    body = [
+        (chinese(zh), nodes.reference("", english, refid=target, internal=True))
+        for zh, english, target in rows
+    ]
+    return table_of((chinese("中文"), nodes.Text("English")), body, (1, 2))
+
+
+def table_of(head, body, widths):
+    columns = [nodes.colspec(colwidth=width) for width in widths]
+    rows = nodes.tbody("", *(row_of(*cells) for cells in body))
+    head = nodes.thead("", row_of(*head))
+    group = nodes.tgroup("", *columns, head, rows, cols=len(widths))
+    return nodes.table("", group)
 
 
 def row_of(*cells):
     return nodes.row(
         "", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells)
     )
+
+
+class Benchmark(Generated):
+    """The kept result of a benchmark: a table, the machine, and the command."""
+
+    required_arguments = 1
+
+    def run(self):
+        path = ROOT / "companion" / "results" / f"{self.arguments[0]}.json"
+        self.env.note_dependency(str(path))
+        result = json.loads(path.read_text("utf8"))
+        rows = result.pop("rows")
+        title, command = result.pop("question"), result.pop("command")
+        setting = ", ".join(f"{name} {it}" for name, it in result.items() if it)
+        head = map(nodes.Text, rows[0])
+        body = [map(nodes.Text, map(measured, row.values())) for row in rows]
+        table = table_of(head, body, [1] * len(rows[0]))
+        wide = nodes.container("", table, classes=["measured", "full-width"])
+        made = self.parse(f"Made with `{command}`: {setting}.")
+        return [*self.parse(f"**{title}**"), wide, *made]
+
+
+def measured(value):
+    """Numbers with three digits; a dash where nothing was measured."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    return str(value)
 
 
 class Questions(Generated):
@@ -343,6 +379,7 @@ def setup(app):
     app.add_directive("errata", Errata)
     app.add_directive("wrong-numbers", WrongNumbers)
     app.add_directive("course-glossary", CourseGlossary)
+    app.add_directive("benchmark", Benchmark)
     app.add_directive("questions", Questions)
     app.add_directive("opening", Opening)
     app.connect("config-inited", name_the_repository)

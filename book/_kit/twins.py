@@ -2,7 +2,8 @@
 
 A twin is the notebook beside a chapter's source: the same code cells with outputs, the
 prose lowered to plain Markdown. Its metadata records which files of the package its
-kernel had imported, by hash; with the code cells they decide whether the outputs hold.
+kernel had imported and which results it loaded, by hash; with the code cells they
+decide whether the outputs hold.
 """
 
 import base64
@@ -10,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -33,6 +35,7 @@ import json as _json, sys as _sys
 print(_json.dumps([m.__file__ for n, m in list(_sys.modules.items())
                    if n.split(".")[0] == "companion" and getattr(m, "__file__", None)]))
 """
+LOADED = re.compile(r'results\.load\("(\w+)"\)')
 
 
 def code_of(chapter):
@@ -164,6 +167,8 @@ def execute(chapter):
                 output["data"]["image/png"] = shrink(png, chapter, position)
     imported = json.loads(probe.outputs[0]["text"])
     names = [os.path.relpath(path, ROOT) for path in imported]
+    for cell in cells:
+        names += [f"companion/results/{x}.json" for x in LOADED.findall(cell.source)]
     write(chapter, cells, package_hashes(names))
     return seconds[:-1]
 

@@ -41,8 +41,10 @@ n = 2
 $$ (eq-things)
 
 ```{code-cell} ipython3
+from companion import results
 from companion.scratch import convolution
 
+run = results.load("import_time")
 things = 1200 + 34
 glue("things", things)
 print(things)

@@ -1,5 +1,6 @@
 """The glossary's form, and what the Sphinx extension makes of the book's data."""
 
+import json
 import re
 from io import StringIO
 
@@ -14,6 +15,7 @@ from book._kit import glossary, lint
 from book._kit.chapter import BOOK, is_chapter
 from book._kit.facts import KIND
 from book._kit.questions import IDS
+from companion.results import FOLDER
 
 ROW = {"term": "stride", "zh": "步长", "definition": "A step."}
 
@@ -114,7 +116,7 @@ PAGES = {
     "{glue:text}`lineage/alexnet::params:,d` and "
     "{glue:text}`lineage/alexnet::shape:×`.\n\n"
     "```{toctree}\nlineage/alexnet\nback/errata\nback/questions\nback/wrong_numbers\nback/glossary\n"
-    "back/references\n```\n",
+    "back/references\nback/speed\n```\n",
     "lineage/alexnet.md": CHAPTER,
     "claims.yml": """
 notes: {ch13: [C028, C030, C031]}
@@ -226,6 +228,19 @@ def test_errata_tell_statement_truth_and_value(site):
     assert text.index("C030 (") < text.index("C028 (")
     assert re.search(r'<section id="alexnet-eight-layers"> <h2>', site["errata"])
     assert 'href="../lineage/alexnet.html"' in site["errata"]
+
+
+def test_benchmarks_are_shown_with_their_machine(site):
+    """Every row of every file, and the numbers of one row."""
+    text = text_of(site["speed"])
+    shown = re.findall(r"{benchmark} (\w+)", (BOOK / "back" / "speed.md").read_text())
+    found = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in shown}
+    for result in found.values():
+        assert f"{result['question']} " in text
+        assert f"Made with {result['command']}: machine {result['machine']}" in text
+    assert site["speed"].count("<tr") == sum(1 + len(x["rows"]) for x in found.values())
+    row = found["batch_normalization"]["rows"][0]
+    assert f"{row['what']} {row['batch']} {row['Keras']:.3g} {row['ours']:.3g} " in text
 
 
 def test_wrong_numbers_come_from_claims_met_elsewhere(site):

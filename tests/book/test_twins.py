@@ -102,15 +102,22 @@ def test_changed_code_is_stale(source):
     assert "its code changed" in twins.check(source.book)[0]
 
 
-def test_changed_package_code_is_stale(source):
-    """The twin knows which files of the package its kernel imported."""
+@pytest.mark.parametrize(
+    "used, unused",
+    [
+        ("companion/scratch/convolution.py", "companion/models/alexnet.py"),
+        ("companion/results/import_time.json", "companion/results/zoo.json"),
+    ],
+)
+def test_changes_in_the_package_make_stale(used, unused, source):
+    """The twin knows which files its kernel imported, and which results it loaded."""
     twin = source.read_twin()
     recorded = twin.metadata["companion"]
-    assert "companion/scratch/convolution.py" in recorded
-    assert "companion/models/alexnet.py" not in recorded
-    recorded["companion/scratch/convolution.py"] = "0" * 64
+    assert used in recorded
+    assert unused not in recorded
+    recorded[used] = "0" * 64
     nbformat.write(twin, source.twin)
-    assert twins.why_stale(source) == "companion/scratch/convolution.py changed"
+    assert twins.why_stale(source) == f"{used} changed"
 
 
 def test_an_unexecuted_twin_is_stale(source):
