@@ -64,7 +64,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
             and inputs.dtype in ("float32", "float16", "bfloat16")
-            and not (self.renorm or self.synchronized)
+            and not getattr(self, "renorm", False)  # an option since Keras 3.14
+            and not self.synchronized
             and not accelerator()
             and not compiled_by_xla()
         )
