@@ -513,7 +513,8 @@ def test_an_input_shape_is_one_shape_for_each_input(shape):
     with pytest.raises(ValueError, match="without the batch") as error:
         count_macs(model, shape)
     assert f"Received: input_shape={shape}" in str(error.value)
-    two = keras.Model([image, keras.Input((5,))], image)
+    other = keras.Input((5,))
+    two = keras.Model([image, other], [image, layers.Dense(1)(other)])
     with pytest.raises(ValueError, match="one shape for each input"):
         count_macs(two, (32, 32, 3))
 

@@ -580,11 +580,14 @@ def test_transposed_convolution_with_holes():
         field.region(1, 4)
 
 
+OLD = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13)
+
+
 def test_transposed_convolution_with_output_padding():
-    for output_padding in (0, 1):
+    for padding in (1,) if OLD else (0, 1):  # Keras 3.10 refuses 0
         image = image_input(7)
-        x = layers.Conv2DTranspose(1, 3, 2, "same", output_padding)(image)
-        assert_probe_agrees(keras.Model(image, x))
+        layer = layers.Conv2DTranspose(1, 3, 2, "same", output_padding=padding)
+        assert_probe_agrees(keras.Model(image, layer(image)))
 
 
 @pytest.mark.parametrize("factor", [2, 3])
@@ -679,6 +682,10 @@ def test_unet_without_padding_against_the_probe():
     assert assert_probe_agrees(model) == 20 * 20  # no field leaves the image
 
 
+ADAPTIVE = ["AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D"]
+ADAPTIVE = [] if OLD else [getattr(layers, name) for name in ADAPTIVE]
+
+
 @pytest.mark.parametrize("size", [(12, 18), (9, 7), (8, 20), (5, 5)])
 @pytest.mark.parametrize("target", [(8, 12), (13, 7), (1, 3)])
 def test_resizing_and_adaptive_pooling(size, target):
@@ -688,15 +695,15 @@ def test_resizing_and_adaptive_pooling(size, target):
         layers.Resizing(*target, "nearest")(spread),
         layers.Resizing(*target, "bilinear")(spread),
         ops.image.resize(spread, target),
-        layers.AdaptiveAveragePooling2D(target)(spread),
-        layers.AdaptiveMaxPooling2D(target)(spread),
+        *(kind(target)(spread) for kind in ADAPTIVE),
     ):
         assert_probe_agrees(keras.Model(image, conv(x, 2)), least=0)
 
 
-def test_adaptive_pooling_to_one_unit_is_global():
+@pytest.mark.parametrize("kind", ADAPTIVE)
+def test_adaptive_pooling_to_one_unit_is_global(kind):
     image = image_input(9)
-    gate = layers.AdaptiveAveragePooling2D(1)(image)
+    gate = kind(1)(image)
     field = rf.receptive_field(keras.Model(image, gate * image))
     assert (field.size, field.stride) == (9, 0)
 
@@ -949,7 +956,12 @@ MERGES = ["Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"]
 KINDS = (rf.ELEMENT_WISE_LAYERS + rf.AUGMENTATION_LAYERS).split()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if hasattr(layers, kind)])
+KINDS = [kind for kind in KINDS if hasattr(layers, kind)]
+if OLD:
+    KINDS.remove("RandomGrayscale")  # lets go of the graph in Keras 3.10
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_layers_that_work_position_by_position(kind):
     image = image_input((8, 9), channels=3)
     layer = getattr(layers, kind)(*ARGUMENTS.get(kind, ()))
@@ -1054,13 +1066,12 @@ def test_operations_of_keras_ops():
     x = ops.reshape(ops.transpose(x, (0, 1, 2, 4, 3)), (-1, *x.shape[1:3], 4))
     model = keras.Model(image, x[..., 1:])
     assert_probe_agrees(model, least=10)
-    for y in (
-        ops.space_to_depth(image[:, :16, :16], 2),
-        ops.depth_to_space(image, 2),
-        ops.separable_conv(
-            image, np.ones((3, 2, 4, 1), "f"), np.ones((1, 1, 4, 2), "f"), 2, "same"
-        ),
-    ):
+    kernels = np.ones((3, 2, 4, 1), "f"), np.ones((1, 1, 4, 2), "f")
+    moved = [ops.separable_conv(image, *kernels, 2, "same")]
+    if hasattr(ops, "space_to_depth"):
+        moved += [ops.space_to_depth(image[:, :16, :16], 2)]
+        moved += [ops.depth_to_space(image, 2)]
+    for y in moved:
         assert_probe_agrees(keras.Model(image, y), least=40)
     centred = x - ops.mean(x, axis=(1, 2), keepdims=True)
     field = rf.receptive_field(keras.Model(image, centred))
