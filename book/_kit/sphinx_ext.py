@@ -1,6 +1,5 @@
 """What the book adds to Sphinx: facts in prose, generated pages, openings."""
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from book._kit import claims, glossary, questions
 from book._kit.chapter import Chapter, chapters, opening
 from book._kit.facts import facts, render, split_quote
-from book._kit.repository import ROOT, colab_url, repository_url, site_url
+from book._kit.repository import colab_url, repository_url, site_url
+from companion import results
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +115,16 @@ class Generated(SphinxDirective):
                 ],
             )
 
+    def by_chapter(self, wanted, write):
+        """A section for each chapter with wanted claims, as `write` puts them."""
+        sections = []
+        for chapter, checked in self.checked_claims():
+            if found := [write(*claim) for claim in checked if wanted(claim[0])]:
+                link = f"{{doc}}`Read the chapter </book/{chapter.slug}>`"
+                text = self.parse("\n\n".join([link, *found]))
+                sections.append(self.section(chapter.title, text))
+        return sections
+
 
 def severity(claim):
     return claims.VERDICTS.index(claim.verdict), claim.id
@@ -128,10 +138,6 @@ def outcome(claim, value):
     return f"Computed: **{came}**, as expected from {claim.expected_from}."
 
 
-def link_to(chapter):
-    return f"{{doc}}`Read the chapter </book/{chapter.slug}>`"
-
-
 class Errata(Generated):
     """Every claim of the notes with its verdict, grouped by chapter."""
 
@@ -143,40 +149,27 @@ class Errata(Generated):
             f"{counts['wrong']} wrong, {counts['imprecise']} imprecise, "
             f"{counts['context']} in need of context, {counts['right']} right."
         )
-        written = self.parse(summary)
-        for chapter, checked in self.checked_claims():
-            if notes := [c for c in checked if claims.NOTES_ID.fullmatch(c[0].id)]:
-                written.append(
-                    self.section(chapter.title, self.parse(errata(chapter, notes)))
-                )
-        return written
+        of_notes = self.by_chapter(
+            lambda claim: claims.NOTES_ID.fullmatch(claim.id), erratum
+        )
+        return [*self.parse(summary), *of_notes]
 
 
-def errata(chapter, checked):
-    """The errata of one chapter as MyST, the worst first."""
-    text = [link_to(chapter), ""]
-    for claim, value in checked:
-        truth = claim.truth_with(value)
-        line = f"**{claim.id}** ({claim.source}). {claim.statement}"
-        if claim.verdict == "right":
-            text += [f"- {line} *Right.* {truth} {outcome(claim, value)}"]
-        else:
-            text += [line, "", f"> **{claim.verdict.capitalize()}.** {truth}"]
-            text += [f"> {outcome(claim, value)}", ""]
-    return "\n".join(text)
+def erratum(claim, value):
+    """A claim of the notes and what came out, as MyST."""
+    line = f"**{claim.id}** ({claim.source}). {claim.statement}"
+    truth = claim.truth_with(value)
+    if claim.verdict == "right":
+        return f"- {line} *Right.* {truth} {outcome(claim, value)}"
+    verdict = f"**{claim.verdict.capitalize()}.**"
+    return f"{line}\n\n> {verdict} {truth}\n> {outcome(claim, value)}"
 
 
 class WrongNumbers(Generated):
     """Numbers that readers meet elsewhere and that do not hold."""
 
     def run(self):
-        written = []
-        for chapter, checked in self.checked_claims():
-            if met := [c for c in checked if c[0].elsewhere]:
-                found = [wrong_number(*claim) for claim in met]
-                text = "\n\n".join([link_to(chapter), *found])
-                written.append(self.section(chapter.title, self.parse(text)))
-        return written
+        return self.by_chapter(lambda claim: claim.elsewhere, wrong_number)
 
 
 def wrong_number(claim, value):
@@ -262,12 +255,12 @@ class Benchmark(Generated):
     required_arguments = 1
 
     def run(self):
-        path = ROOT / "companion" / "results" / f"{self.arguments[0]}.json"
-        self.env.note_dependency(str(path))
-        result = json.loads(path.read_text("utf8"))
+        name = self.arguments[0]
+        self.env.note_dependency(str(results.FOLDER / f"{name}.json"))
+        result = results.load(name)
         rows = result.pop("rows")
         title, command = result.pop("question"), result.pop("command")
-        setting = ", ".join(f"{name} {it}" for name, it in result.items() if it)
+        setting = ", ".join(f"{key} {it}" for key, it in result.items() if it)
         head = map(nodes.Text, rows[0])
         body = [map(nodes.Text, map(measured, row.values())) for row in rows]
         table = table_of(head, body, [1] * len(rows[0]))

@@ -1,6 +1,5 @@
 """The glossary's form, and what the Sphinx extension makes of the book's data."""
 
-import json
 import re
 from io import StringIO
 
@@ -15,7 +14,7 @@ from book._kit import glossary, lint
 from book._kit.chapter import BOOK, is_chapter
 from book._kit.facts import KIND
 from book._kit.questions import IDS
-from companion.results import FOLDER
+from companion import results
 
 ROW = {"term": "stride", "zh": "步长", "definition": "A step."}
 
@@ -234,7 +233,7 @@ def test_benchmarks_are_shown_with_their_machine(site):
     """Every row of every file, and the numbers of one row."""
     text = text_of(site["speed"])
     shown = re.findall(r"{benchmark} (\w+)", (BOOK / "back" / "speed.md").read_text())
-    found = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in shown}
+    found = {name: results.load(name) for name in shown}
     for result in found.values():
         assert f"{result['question']} " in text
         assert f"Made with {result['command']}: machine {result['machine']}" in text
