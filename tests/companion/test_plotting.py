@@ -17,7 +17,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from companion import blocks, plotting
-from companion.layers import GroupedConv2D, TableConv2D
+from companion.layers import GroupedConv2D, SqueezeExcite, TableConv2D
 from companion.models import AlexNet, AlexNetOneTower
 from companion.plotting import (
     plot_blocks,
@@ -171,6 +171,23 @@ def test_volumes_and_labels_of_a_chain_do_not_overlap(alexnet):
         assert canvas.figure.bbox.x0 <= box.x0 and box.x1 <= canvas.figure.bbox.x1
     spans = sorted((c[0][0][0], c[0][1][0]) for c in fronts(ax).values())
     assert all(a[1] < b[0] for a, b in itertools.pairwise(spans))
+
+
+def test_volumes_wider_than_their_labels_are_not_cut():
+    image = keras.Input((8, 8, 2048), name="in")
+    branches = [layers.Conv2D(2048, 1, name=name)(image) for name in "ab"]
+    ax = plot_network(keras.Model(image, layers.Add(name="add")(branches)))
+    left, right = ax.get_xlim()
+    for (low, high), *_ in fronts(ax).values():
+        assert left < low[0] and high[0] < right
+
+
+def test_gates_are_no_convolutions():
+    image = keras.Input((8, 8, 16), name="image")
+    x = GroupedConv2D(16, 3, groups=2, name="conv")(image)
+    ax = plot_network(keras.Model(image, SqueezeExcite(4, name="gates")(x)))
+    kinds = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert kinds == ["convolution", "other"]
 
 
 def test_chosen_layers_only(alexnet):

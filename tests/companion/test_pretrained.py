@@ -395,7 +395,8 @@ def test_package_of_tensorflow_js(tmp_path):
 
 
 def torch_layers(model, content):
-    (row,) = (x for x in published.FILES if (x.model, x.source) == model)
+    files = (x for x in published.FILES if x.source == "torchvision")
+    row = next(x for x in files if x.model == model)
     return transfer.torch_modules(content, row)
 
 
@@ -406,7 +407,7 @@ def test_dense_layers_of_torch_read_channels_before_places():
     first = random.normal(size=(2, 256 * 6 * 6)).astype("float32")
     second = random.normal(size=(4, 2)).astype("float32")
     found = torch_layers(
-        ("AlexNetOneTower", "torchvision"),
+        "AlexNetOneTower",
         {"classifier.1.weight": first, "classifier.4.weight": second},
     )
     hidden = first @ images.transpose(2, 0, 1).ravel()
@@ -419,9 +420,7 @@ def test_dense_layers_of_torch_read_channels_before_places():
 def test_depthwise_kernels_of_torch():
     """(channels, 1, height, width), a convolution with as many groups as channels."""
     theirs = np.arange(2 * 5 * 3, dtype="float32").reshape(5, 1, 2, 3)
-    model = ("ShuffleNetV2", "torchvision")
-    rows = [x for x in published.FILES if (x.model, x.source) == model]
-    found = transfer.torch_modules({"conv.weight": theirs}, rows[0])["conv"]
+    found = torch_layers("ShuffleNetV2", {"conv.weight": theirs})["conv"]
     layer = keras.layers.DepthwiseConv2D((2, 3), use_bias=False)
     layer.build((None, 8, 8, 5))
     kernel = transfer.fit(layer, layer.kernel, found[0], ["conv"], None)

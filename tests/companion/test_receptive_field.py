@@ -33,6 +33,7 @@ matplotlib.use("Agg")
 
 REFERENCE = pathlib.Path(__file__).parent / "reference" / "receptive_fields.json"
 PUBLISHED = json.loads(REFERENCE.read_text())["nets"]
+OLD = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13)
 
 
 def image_input(size=None, channels=1):
@@ -580,9 +581,6 @@ def test_transposed_convolution_with_holes():
         field.region(1, 4)
 
 
-OLD = tuple(map(int, keras.__version__.split(".")[:2])) < (3, 13)
-
-
 def test_transposed_convolution_with_output_padding():
     for padding in (1,) if OLD else (0, 1):  # Keras 3.10 refuses 0
         image = image_input(7)
@@ -682,8 +680,7 @@ def test_unet_without_padding_against_the_probe():
     assert assert_probe_agrees(model) == 20 * 20  # no field leaves the image
 
 
-ADAPTIVE = ["AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D"]
-ADAPTIVE = [] if OLD else [getattr(layers, name) for name in ADAPTIVE]
+ADAPTIVE = [] if OLD else [layers.AdaptiveAveragePooling2D, layers.AdaptiveMaxPooling2D]
 
 
 @pytest.mark.parametrize("size", [(12, 18), (9, 7), (8, 20), (5, 5)])
@@ -954,8 +951,6 @@ ARGUMENTS = {  # strong ones, so that an augmentation at inference would be seen
 }
 MERGES = ["Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract"]
 KINDS = (rf.ELEMENT_WISE_LAYERS + rf.AUGMENTATION_LAYERS).split()
-
-
 KINDS = [kind for kind in KINDS if hasattr(layers, kind)]
 if OLD:
     KINDS.remove("RandomGrayscale")  # lets go of the graph in Keras 3.10
