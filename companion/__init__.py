@@ -7,31 +7,24 @@ Subpackages load on first use, so ``import companion`` costs next to nothing:
 5
 """
 
-import importlib
+import lazy_loader
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "blocks",
-    "complexity",
-    "conformance",
-    "data",
-    "layers",
-    "models",
-    "optimizers",
-    "plotting",
-    "pretrained",
-    "receptive_field",
-    "results",
-    "scratch",
-]
-
-
-def __getattr__(name):
-    if name in __all__:
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "blocks",
+        "complexity",
+        "conformance",
+        "data",
+        "layers",
+        "models",
+        "optimizers",
+        "plotting",
+        "pretrained",
+        "receptive_field",
+        "results",
+        "scratch",
+    ],
+)

@@ -31,40 +31,37 @@ the file of its paper, below ``companion.models``.
 (None, 16, 16, 24)
 """
 
-from companion.models.densenet import basic as dense_basic
-from companion.models.densenet import bottleneck as dense_bottleneck
-from companion.models.densenet import dense_block, transition
-from companion.models.efficientnet import mbconv
-from companion.models.googlenet import inception
-from companion.models.mobilenet_v1 import depthwise_separable
-from companion.models.mobilenet_v2 import inverted_residual
-from companion.models.mobilenet_v3 import inverted_residual as excited_inverted_residual
-from companion.models.resnet import basic, bottleneck
-from companion.models.resnet_v2 import bottleneck as preactivated
-from companion.models.resnext import aggregated
-from companion.models.shufflenet_v1 import shuffle_unit
-from companion.models.shufflenet_v2 import shuffle_unit as split_shuffle_unit
-from companion.models.sknet import sk_unit
-from companion.models.squeezenet import fire
-from companion.models.xception import separable
+import importlib
 
-__all__ = [
-    "aggregated",
-    "basic",
-    "bottleneck",
-    "dense_basic",
-    "dense_block",
-    "dense_bottleneck",
-    "depthwise_separable",
-    "excited_inverted_residual",
-    "fire",
-    "inception",
-    "inverted_residual",
-    "mbconv",
-    "preactivated",
-    "separable",
-    "shuffle_unit",
-    "sk_unit",
-    "split_shuffle_unit",
-    "transition",
-]
+BLOCKS = {  # name here: file and name below companion.models
+    "aggregated": "resnext.aggregated",
+    "basic": "resnet.basic",
+    "bottleneck": "resnet.bottleneck",
+    "dense_basic": "densenet.basic",
+    "dense_block": "densenet.dense_block",
+    "dense_bottleneck": "densenet.bottleneck",
+    "depthwise_separable": "mobilenet_v1.depthwise_separable",
+    "excited_inverted_residual": "mobilenet_v3.inverted_residual",
+    "fire": "squeezenet.fire",
+    "inception": "googlenet.inception",
+    "inverted_residual": "mobilenet_v2.inverted_residual",
+    "mbconv": "efficientnet.mbconv",
+    "preactivated": "resnet_v2.bottleneck",
+    "separable": "xception.separable",
+    "shuffle_unit": "shufflenet_v1.shuffle_unit",
+    "sk_unit": "sknet.sk_unit",
+    "split_shuffle_unit": "shufflenet_v2.shuffle_unit",
+    "transition": "densenet.transition",
+}
+__all__ = sorted(BLOCKS)
+
+
+def __getattr__(name):
+    if name not in BLOCKS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    file, function = BLOCKS[name].split(".")
+    return getattr(importlib.import_module(f"companion.models.{file}"), function)
+
+
+def __dir__():
+    return __all__

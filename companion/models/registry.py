@@ -1,7 +1,12 @@
 """The models of the course, each beside the numbers that its paper published."""
 
-from collections.abc import Callable
+import ast
+import importlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+TASKS = ("classification", "segmentation", "detection", "video", "generation")
 
 
 @dataclass(frozen=True)
@@ -16,6 +21,7 @@ class Entry:
         receptive_field: side in pixels of the field of one unit of the last
             feature map, or ``None`` where none was published.
         source: where the numbers come from.
+        task: what the model is for, one of ``TASKS``; its contract depends on it.
     """
 
     name: str
@@ -24,12 +30,55 @@ class Entry:
     macs: int
     receptive_field: int | None
     source: str
+    task: str
 
 
-MODELS: dict[str, Entry] = {}
+class Models(Mapping):
+    """All registered models by name; a paper's file is imported when it is asked for.
+
+    >>> MODELS["VGG16"].params
+    138357544
+    """
+
+    def __init__(self):
+        self.entries = {}
+
+    def __getitem__(self, name):
+        if name not in self.entries:
+            self._import(name)
+        return self.entries[name]
+
+    def __iter__(self):
+        for file in sorted(set(_files().values())):
+            importlib.import_module(f"companion.models.{file}")
+        return iter(sorted(self.entries))
+
+    def __len__(self):
+        return len(list(iter(self)))
+
+    def _import(self, name):
+        file = _files().get(name)
+        if file is not None:
+            importlib.import_module(f"companion.models.{file}")
+        if name not in self.entries:
+            raise KeyError(name)
 
 
-def register(*, params, macs, source, receptive_field=None):
+def _files():
+    """Which file below companion/models defines each public name, as the stub says."""
+    stub = ast.parse(Path(__file__).with_name("__init__.pyi").read_text("utf8"))
+    return {
+        alias.asname or alias.name: node.module
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+MODELS = Models()
+
+
+def register(*, params, macs, source, receptive_field=None, task="classification"):
     """Declare the published numbers of the model function below.
 
     The numbers stand beside the model that they describe, and one test checks
@@ -42,6 +91,7 @@ def register(*, params, macs, source, receptive_field=None):
         source: where the numbers were published.
         receptive_field: side in pixels of the field of one unit of the last
             feature map; ``None`` where nothing was published.
+        task: what the model is for, one of ``TASKS``.
 
     Returns:
         A decorator that files the function in ``MODELS`` under its name and
@@ -49,7 +99,7 @@ def register(*, params, macs, source, receptive_field=None):
 
     Raises:
         ValueError: if a number is not a positive integer, if the source is
-            empty, or if a model of that name is registered already.
+            empty, if the task is none of ``TASKS``, or if a model of that name is registered already.
 
     Example:
 
@@ -60,12 +110,14 @@ def register(*, params, macs, source, receptive_field=None):
     ...     return keras.Model(inputs, keras.layers.Dense(1)(inputs))
     >>> MODELS["TinyNet"].params
     10
-    >>> del MODELS["TinyNet"]
+    >>> del MODELS.entries["TinyNet"]
     """
     for rule, number in (("params", params), ("macs", macs)):
         _check_positive(rule, number)
     if receptive_field is not None:
         _check_positive("receptive_field", receptive_field)
+    if task not in TASKS:
+        raise ValueError(f"`task` must be one of {TASKS}. Received: task={task!r}")
     if not source:
         raise ValueError(
             "`source` must say where the numbers were published. "
@@ -74,12 +126,14 @@ def register(*, params, macs, source, receptive_field=None):
 
     def add(build):
         name = build.__name__
-        if name in MODELS:
+        if name in MODELS.entries:
             raise ValueError(
                 f"A model can be registered once only. Received: name={name!r}, "
-                f"registered already by {MODELS[name].build.__module__}"
+                f"registered already by {MODELS.entries[name].build.__module__}"
             )
-        MODELS[name] = Entry(name, build, params, macs, receptive_field, source)
+        MODELS.entries[name] = Entry(
+            name, build, params, macs, receptive_field, source, task
+        )
         return build
 
     return add

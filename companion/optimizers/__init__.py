@@ -13,45 +13,6 @@ another, the paper's form is the default, and an argument gives the other.
 It loads Keras on first use; the rest needs NumPy only.
 """
 
-import importlib
+import lazy_loader
 
-from companion.optimizers.adabound import AdaBound
-from companion.optimizers.adadelta import AdaDelta
-from companion.optimizers.adagrad import AdaGrad
-from companion.optimizers.adam import Adam
-from companion.optimizers.adamax import AdaMax
-from companion.optimizers.adamw import AdamW
-from companion.optimizers.amsgrad import AMSGrad
-from companion.optimizers.minimize import minimize
-from companion.optimizers.momentum import Momentum
-from companion.optimizers.nadam import Nadam
-from companion.optimizers.nesterov import Nesterov
-from companion.optimizers.rmsprop import RMSProp
-from companion.optimizers.sgd import SGD
-
-__all__ = [
-    "SGD",
-    "AMSGrad",
-    "AdaBound",
-    "AdaDelta",
-    "AdaGrad",
-    "AdaMax",
-    "Adam",
-    "AdamW",
-    "KerasAdaBound",
-    "Momentum",
-    "Nadam",
-    "Nesterov",
-    "RMSProp",
-    "minimize",
-]
-
-
-def __getattr__(name):
-    if name == "KerasAdaBound":
-        return importlib.import_module(f"{__name__}.keras_adabound").KerasAdaBound
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

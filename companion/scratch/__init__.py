@@ -6,34 +6,6 @@ returns the gradient with respect to what went in. Results keep the dtype of the
 input; a function never changes its arguments.
 """
 
-from companion.scratch.convolution import conv2d_backward, conv2d_forward
-from companion.scratch.gradient import numerical_gradient
-from companion.scratch.pooling import (
-    average_pool2d_backward,
-    average_pool2d_forward,
-    global_average_pool2d_backward,
-    global_average_pool2d_forward,
-    global_max_pool2d_backward,
-    global_max_pool2d_forward,
-    max_pool2d_backward,
-    max_pool2d_forward,
-    max_unpool2d,
-)
-from companion.scratch.windows import output_size, padding_amounts
+import lazy_loader
 
-__all__ = [
-    "average_pool2d_backward",
-    "average_pool2d_forward",
-    "conv2d_backward",
-    "conv2d_forward",
-    "global_average_pool2d_backward",
-    "global_average_pool2d_forward",
-    "global_max_pool2d_backward",
-    "global_max_pool2d_forward",
-    "max_pool2d_backward",
-    "max_pool2d_forward",
-    "max_unpool2d",
-    "numerical_gradient",
-    "output_size",
-    "padding_amounts",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
