@@ -8,9 +8,11 @@ import jupytext
 import nbformat
 
 from book._kit.facts import facts
+from book._kit.outline import Outline
 from book._kit.repository import ROOT
 
 BOOK = ROOT / "book"
+CHAPTER_SECONDS = 45  # on two CPU cores; nbval holds every chapter to it
 SETUP_CELL = (Path(__file__).parent / "setup_cell.py.txt").read_text("utf8").rstrip()
 
 
@@ -38,6 +40,10 @@ class Chapter:
     @property
     def cells(self):
         return self.notebook.cells
+
+    @cached_property
+    def outline(self):
+        return Outline(self.cells)
 
     @property
     def code_cells(self):
@@ -93,5 +99,6 @@ def opening(chapter, link):
         f"**You will be able to**\n\n{objectives}\n\n"
         f"**You need first** {(needs or meta['needs']).rstrip('.')}.{paper}\n\n"
         f"**From the package** {names}\n\n"
+        f"**Runs in** at most {CHAPTER_SECONDS} seconds on two processor cores.\n\n"
         f"{link}"
     )

@@ -4,7 +4,7 @@ import ast
 import json
 from pathlib import Path
 
-KIND = "application/papermill.record/text/plain"
+KIND = "application/vnd.cnn-companion.fact"
 
 
 def facts(twin):
@@ -19,7 +19,7 @@ def facts_of(cells):
         for output in cell.get("outputs", []):
             if KIND not in output.get("data", {}):
                 continue
-            name = output["metadata"]["scrapbook"]["name"]
+            name = output["metadata"]["name"]
             if name in found:
                 raise ValueError(
                     f"A chapter glues a name once. Received: name={name!r}"

@@ -1,5 +1,6 @@
 """The glossary: the course's terms in English and Chinese, from `glossary.yml`."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -38,6 +39,20 @@ def load(path):
     if twice := sorted(name for name, count in counts.items() if count > 1):
         raise ValueError(f"A name belongs to one entry. Received: {twice} twice")
     return sorted(entries, key=lambda entry: entry.term.lower())
+
+
+def places(path):
+    """The anchors of the glossary's entries on its page, by each of their names."""
+    return {
+        name: make_id(f"term-{entry.term}")
+        for entry in load(path)
+        for name in entry.names
+    }
+
+
+def make_id(text):
+    """An anchor as Sphinx makes it of a term."""
+    return re.sub(r"[^a-zA-Z0-9._]+", "-", text)
 
 
 def entry_of(row):

@@ -8,24 +8,22 @@ construct that a chapter may use is lowered here; one that is not in `DIRECTIVES
 import ast
 import re
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 
 from pybtex.database import parse_file
 
-from book._kit.chapter import opening
+from book._kit import glossary
+from book._kit.chapter import is_chapter, opening
 from book._kit.facts import facts, render, split_quote
-from book._kit.repository import ROOT, site_url
+from book._kit.outline import EQUATION, FENCE, OF_EXERCISES, until_closed
+from book._kit.repository import ROOT, colab_url, site_url
 
 ADMONITIONS = ("note", "tip", "warning", "important", "seealso", "admonition")
-EXERCISES = ("exercise", "exercise-start", "exercise-end")
-SOLUTIONS = ("solution", "solution-start", "solution-end")
-DIRECTIVES = (*ADMONITIONS, *EXERCISES, *SOLUTIONS, "literalinclude", "opening")
+DIRECTIVES = (*ADMONITIONS, *OF_EXERCISES, "literalinclude", "opening")
 ROLES = (
     "cite:p", "cite:t", "doc", "eq", "glue:text", "numref", "ref", "term",
 )  # fmt: skip
 
-FENCE = re.compile(r"^(?P<mark>`{3,}|:{3,})\{(?P<name>[\w:-]+)\} *(?P<argument>.*)$")
 OPTION = re.compile(r"^:(?P<name>[\w-]+): *(?P<value>.*)$")
 INLINE = re.compile(
     r"(?P<code>```.*?```|``.+?``)"
@@ -37,44 +35,50 @@ INLINE = re.compile(
 )
 TITLED = re.compile(r"^(?P<title>.+?)\s*<(?P<target>[^>]+)>$", re.S)
 TARGET = re.compile(r"^\((?P<label>[\w:-]+)\)=$")
-EQUATION = re.compile(r"^\$\$ *\((?P<label>[\w:-]+)\)$", re.M)
 
 
 @dataclass
 class Lowering:
-    """Carries a chapter's numbering from its first Markdown cell to its last."""
+    """Lowers a chapter's text, piece by piece, and remembers what it cited."""
 
     chapter: object
     facts: dict
-    equations: dict = field(default_factory=dict)
-    exercises: dict = field(default_factory=dict)
-    figures: dict = field(default_factory=dict)
     cited: list = field(default_factory=list)
 
     def __post_init__(self):
+        outline = self.chapter.outline
+        self.equations, self.figures = outline.equations, outline.figures
+        self.exercises = outline.exercises
         self.bibliography = parse_file(ROOT / "book" / "references.bib").entries
-        self._number_everything()
-
-    def _number_everything(self):
-        equation, exercise, figure = count(1), count(1), count(1)
-        for cell in self.chapter.cells:
-            if cell.cell_type == "code":
-                caption = cell.metadata.get("mystnb", {}).get("figure", {})
-                if "name" in caption:
-                    self.figures[caption["name"]] = next(figure)
-                continue
-            in_exercise = False
-            for line in cell.source.splitlines():
-                if match := EQUATION.match(line):
-                    self.equations[match["label"]] = next(equation)
-                elif match := FENCE.match(line):
-                    in_exercise = match["name"] in ("exercise", "exercise-start")
-                elif in_exercise and line.startswith(":label:"):
-                    self.exercises[line.split()[-1]] = next(exercise)
+        self.terms = glossary.places(ROOT / "book" / "glossary.yml")
 
     def lower(self, text):
-        """Lower one Markdown cell."""
+        """Lower a piece of Markdown."""
         return "\n".join(self._blocks(text.splitlines())).strip()
+
+    def exercise(self, exercise):
+        """An exercise, as a quotation under its number."""
+        title = f" ({exercise.title})" if exercise.title else ""
+        text = [
+            f"**Exercise {exercise.number}{title}.**",
+            "",
+            *self._body(exercise.text),
+        ]
+        return "\n".join(f"> {line}".rstrip() for line in text)
+
+    def solution(self, solution):
+        """A solution, folded."""
+        texts = ("\n".join(self._body(text)).strip() for text in solution.texts)
+        text = "\n\n".join(filter(None, texts)) or "The code is in the next cell."
+        return (
+            f"<details>\n<summary>Solution to exercise {solution.number}</summary>\n\n"
+            f"{text}\n\n</details>"
+        )
+
+    def _body(self, text):
+        """Lower the body of a directive, without its options."""
+        _, body = options_of(text.splitlines())
+        return self._blocks(body)
 
     def _blocks(self, lines):
         lines = iter(lines)
@@ -85,11 +89,7 @@ class Lowering:
                 continue
             yield from self._prose(prose)
             prose = []
-            body = []
-            for inner in lines:
-                if inner.rstrip() == match["mark"]:
-                    break
-                body.append(inner)
+            body = until_closed(match["mark"], lines)
             yield from self._directive(match["name"], match["argument"].strip(), body)
         yield from self._prose(prose)
 
@@ -108,32 +108,17 @@ class Lowering:
                 f"A chapter uses only the directives {', '.join(DIRECTIVES)}. "
                 f"Received: {name!r} in {self.chapter.path}"
             )
-        options = {}
-        while body and (match := OPTION.match(body[0])):
-            options[match["name"]] = match["value"]
-            body = body[1:]
+        options, body = options_of(body)
         if name == "opening":
             page = f"[Read this chapter as a page]({site_url(self.chapter.slug)})"
             yield from self._prose(opening(self.chapter, page).splitlines())
         elif name == "literalinclude":
             yield from ["```python", *self._source(argument, options), "```"]
-        elif name.endswith("-end"):
-            return
-        elif name.endswith("-start"):
-            yield from [self._heading(name, argument, options), ""]
-            yield from self._blocks(body)
         else:
-            yield from [f"> {self._heading(name, argument, options)}", ">"]
+            title = argument if name == "admonition" else name.capitalize()
+            yield from [f"> **{title}.**", ">"]
             for line in self._blocks(body):
                 yield f"> {line}".rstrip()
-
-    def _heading(self, name, argument, options):
-        if name.startswith("exercise"):
-            title = f" ({argument})" if argument else ""
-            return f"**Exercise {self.exercises[options['label']]}{title}.**"
-        if name.startswith("solution"):
-            return f"**Solution to exercise {self.exercises[argument]}.**"
-        return f"**{argument if name == 'admonition' else name.capitalize()}.**"
 
     def _source(self, argument, options):
         """The lines that Sphinx's literalinclude shows."""
@@ -168,7 +153,10 @@ class Lowering:
             number = self.exercises.get(target) or self.figures[target]
             return f"{kind} {number}"
         if name == "doc":
-            return f"[{title}]({site_url(self._slug(target))})"
+            return f"[{title}]({self._address(target)})"
+        if name == "term":
+            place = self.terms[" ".join(target.lower().split())]
+            return f"[{title}]({site_url('back/glossary')}#{place})"
         return title
 
     def _fact(self, text):
@@ -195,7 +183,14 @@ class Lowering:
         title, anchor = self._inline(match["title"]), match["anchor"] or ""
         if match["page"] is None:
             return title
-        return f"[{title}]({site_url(self._slug(match['page']))}{anchor})"
+        return f"[{title}]({self._address(match['page'], anchor)})"
+
+    def _address(self, target, anchor=""):
+        """A chapter's notebook; the published page of anything else."""
+        slug = self._slug(target)
+        if is_chapter(self.chapter.book / f"{slug}.md"):
+            return colab_url(slug)
+        return f"{site_url(slug)}{anchor}"
 
     def _slug(self, target):
         target = target.removesuffix(".md")
@@ -219,6 +214,15 @@ class Lowering:
                 line += f" [link]({fields['url']})"
             rows.append(line)
         return "## References\n\n" + "\n".join(rows)
+
+
+def options_of(lines):
+    """The options at the head of a directive's lines, and the lines after them."""
+    options, lines = {}, list(lines)
+    while lines and (match := OPTION.match(lines[0])):
+        options[match["name"]] = match["value"]
+        lines = lines[1:]
+    return options, lines
 
 
 def authors(entry):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BRANCH = "main"
+RELEASE = re.compile(r"\d+(\.\d+)*")
 GITHUB = re.compile(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 
 
@@ -26,8 +27,27 @@ def repository(root=ROOT):
     ).stdout.strip()
     if match := GITHUB.search(remote):
         return match[1]
-    project = tomllib.loads((root / "pyproject.toml").read_text("utf8"))["project"]
-    return GITHUB.search(project["urls"]["Repository"])[1]
+    return GITHUB.search(project(root)["urls"]["Repository"])[1]
+
+
+def project(root=ROOT):
+    return tomllib.loads((root / "pyproject.toml").read_text("utf8"))["project"]
+
+
+def revision(root=ROOT):
+    """The tag of the release that this tree is, or the branch of development.
+
+    A version such as 0.2.0 is a release's, tagged v0.2.0; 0.2.0.dev0 is on its way.
+    """
+    version = project(root)["version"]
+    return f"v{version}" if RELEASE.fullmatch(version) else BRANCH
+
+
+def package_address():
+    """What pip installs the package from."""
+    at = revision()
+    pin = "" if at == BRANCH else f"@{at}"
+    return f"git+{repository_url()}{pin}"
 
 
 def repository_url():
@@ -45,5 +65,5 @@ def colab_url(slug):
     """Open the executed twin of a chapter in Colab."""
     return (
         "https://colab.research.google.com/github/"
-        f"{repository()}/blob/{BRANCH}/book/{slug}.ipynb"
+        f"{repository()}/blob/{revision()}/book/{slug}.ipynb"
     )

@@ -1,13 +1,11 @@
 """Executed twins: one run of a chapter serves its page, Colab and nbval.
 
 A twin is the notebook beside a chapter's source: the same code cells with outputs, the
-prose lowered to plain Markdown. Its metadata records which files of the package its
-kernel had imported and which results it loaded, by hash; with the code cells they
-decide whether the outputs hold.
+prose lowered to plain Markdown. Its metadata records by hash what of the package its
+outputs depend on; with the code cells this decides whether they hold.
 """
 
 import base64
-import hashlib
 import io
 import json
 import os
@@ -19,97 +17,58 @@ from multiprocessing import get_context
 import nbformat
 from jupyter_cache import get_cache
 from myst_nb.core.read import read_myst_markdown_notebook
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook
 
-from book._kit.chapter import BOOK, chapters
-from book._kit.facts import facts_of
-from book._kit.lower import Lowering
-from book._kit.repository import ROOT, repository
+from book._kit import hashes
+from book._kit.chapter import BOOK, CHAPTER_SECONDS, chapters
+from book._kit.notebook import assemble, code_cell, is_stub
+from book._kit.repository import ROOT
 
-CELL_SECONDS, CHAPTER_SECONDS = 20, 45
+CELL_SECONDS = 20
 SLACK = float(os.environ.get("COURSE_TIME_SLACK", "3"))
 IMAGE_BYTES = 60_000
 
-IMPORTED = """
-import json as _json, sys as _sys
-print(_json.dumps([m.__file__ for n, m in list(_sys.modules.items())
-                   if n.split(".")[0] == "companion" and getattr(m, "__file__", None)]))
-"""
-LOADED = re.compile(r'results\.load\("(\w+)"\)')
+ADDRESS = re.compile(r"git\+https://[^\s\"]+")
 
 
 def code_of(chapter):
-    """The code cells as the twin has them: source, tags and the reason for a tag."""
-    cells = []
-    for cell in chapter.code_cells:
-        kept = cell.metadata.keys() & {"tags", "reason"}
-        metadata = {key: cell.metadata[key] for key in sorted(kept)}
-        source = cell.source.replace("{repository}", repository())
-        cells.append(new_code_cell(source, metadata=metadata))
-    return cells
+    """The code cells as the twin has them, not yet executed."""
+    return [code_cell(code) for code in chapter.outline.code]
 
 
-def signature(cell):
-    """What must be unchanged for an output to hold, whoever owns the repository."""
-    source = cell.source
-    if "google.colab" in source:
-        source = source.partition("from IPython")[2]
-    return source, cell.metadata.get("tags", [])
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def package_hashes(files):
-    """SHA-256 of package files, by their path from the root; None where one is gone."""
-    return {
-        name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest()
-        if (ROOT / name).exists()
-        else None
-        for name in sorted(files)
-    }
+def signatures(cells):
+    """What must be unchanged for the outputs to hold, whoever owns the repository.
+
+    The titles of forms may change, and so may the cells to write in.
+    """
+    return [
+        (
+            ADDRESS.sub("", re.sub(r"^#@title .*\n", "", cell.source)),
+            cell.metadata.get("tags", []),
+        )
+        for cell in cells
+        if not is_stub(cell)
+    ]
 
 
-def why_stale(chapter):
+def why_stale(chapter, root=ROOT):
     """Say why the outputs of a chapter's twin do not hold, or return None."""
     if not chapter.twin.exists():
         return "it has no twin"
     twin = chapter.read_twin()
-    old = [cell for cell in twin.cells if cell.cell_type == "code"]
-    new = code_of(chapter)
-    if [signature(cell) for cell in old] != [signature(cell) for cell in new]:
+    old = code_cells(twin)
+    if signatures(old) != signatures(code_of(chapter)):
         return "its code changed"
     if [cell.execution_count for cell in old] != list(range(1, len(old) + 1)):
         return "a cell of its twin has not been run"
     recorded = twin.metadata.get("companion", {})
-    changed = [k for k, v in package_hashes(recorded).items() if v != recorded[k]]
+    now = hashes.hashes(recorded, root)
+    changed = [name for name in recorded if now[name] != recorded[name]]
     return f"{', '.join(changed)} changed" if changed else None
-
-
-def assemble(chapter, cells, imported):
-    """Put lowered prose around executed code cells."""
-    lowering = Lowering(chapter, facts_of(cells))
-    executed = iter(cells)
-    body = []
-    for cell in chapter.cells:
-        if cell.cell_type == "markdown":
-            body.append(new_markdown_cell(lowering.lower(cell.source)))
-            continue
-        body.append(next(executed))
-        figure = cell.metadata.get("mystnb", {}).get("figure")
-        if figure:
-            caption = lowering.lower(figure["caption"])
-            number = lowering.figures.get(figure.get("name"))
-            label = f"Figure {number}." if number else "Figure."
-            body.append(new_markdown_cell(f"**{label}** {caption}"))
-    if lowering.cited:
-        body.append(new_markdown_cell(lowering.references()))
-    for position, cell in enumerate(body):
-        cell.id = f"{chapter.path.stem[:40]}-{position:03d}"
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    metadata = {
-        "companion": imported,
-        "kernelspec": kernel,
-        "language_info": {"name": "python"},
-    }
-    return new_notebook(cells=body, metadata=metadata)
 
 
 def write(chapter, cells, imported):
@@ -126,21 +85,33 @@ def write(chapter, cells, imported):
 def refresh_prose(chapter):
     """Rewrite a twin whose outputs hold; return whether its text changed."""
     twin = chapter.read_twin()
-    old = [cell for cell in twin.cells if cell.cell_type == "code"]
+    old = iter([cell for cell in code_cells(twin) if not is_stub(cell)])
     cells = code_of(chapter)
-    for cell, previous in zip(cells, old, strict=True):
-        cell.outputs, cell.execution_count = previous.outputs, previous.execution_count
+    for position, cell in enumerate(cells, 1):
+        cell.outputs = [] if is_stub(cell) else next(old).outputs
+        number(cell, position)
     return write(chapter, cells, twin.metadata["companion"])
+
+
+def number(cell, position):
+    """Give an executed cell its place in the notebook as execution count."""
+    cell.execution_count = position
+    for output in cell.outputs:
+        if "execution_count" in output:
+            output["execution_count"] = position
 
 
 def execute(chapter):
     """Run a chapter in its own kernel and write its twin; return seconds per cell."""
     from nbclient import NotebookClient
 
-    cells = code_of(chapter)
-    probe = new_code_cell(IMPORTED)
+    before, *cells, after = [
+        new_code_cell(hashes.BEFORE),
+        *code_of(chapter),
+        new_code_cell(hashes.AFTER),
+    ]
     client = NotebookClient(
-        new_notebook(cells=[*cells, probe]),
+        new_notebook(cells=[before, *cells, after]),
         timeout=600,
         record_timing=False,
         coalesce_streams=True,
@@ -157,20 +128,15 @@ def execute(chapter):
             start = time.monotonic()
             client.execute_cell(cell, position)
             seconds.append(time.monotonic() - start)
-    *cells, probe = client.nb.cells
+    _, *cells, after = client.nb.cells
     for position, cell in enumerate(cells, 1):
-        cell.execution_count = position
+        number(cell, position)
         for output in cell.outputs:
-            if "execution_count" in output:
-                output["execution_count"] = position
             if png := output.get("data", {}).get("image/png"):
                 output["data"]["image/png"] = shrink(png, chapter, position)
-    imported = json.loads(probe.outputs[0]["text"])
-    names = [os.path.relpath(path, ROOT) for path in imported]
-    for cell in cells:
-        names += [f"companion/results/{x}.json" for x in LOADED.findall(cell.source)]
-    write(chapter, cells, package_hashes(names))
-    return seconds[:-1]
+    names = hashes.used(json.loads(after.outputs[0]["text"]), ROOT)
+    write(chapter, cells, hashes.hashes(names, ROOT))
+    return seconds[1:-1]
 
 
 def shrink(png, chapter, position):
@@ -248,8 +214,7 @@ def check(book=BOOK):
             problems.append(f"{chapter.slug}: run `make notebooks`, {reason}")
             continue
         twin = chapter.read_twin()
-        code = [cell for cell in twin.cells if cell.cell_type == "code"]
-        expected = assemble(chapter, code, twin.metadata["companion"])
+        expected = assemble(chapter, code_cells(twin), twin.metadata["companion"])
         if nbformat.writes(expected).rstrip() + "\n" != chapter.twin.read_text("utf8"):
             problems.append(f"{chapter.slug}: run `make notebooks`, its prose changed")
     return problems
@@ -259,10 +224,9 @@ def prime(cache_path, book=BOOK):
     """Give Jupyter Book's cache the twins' outputs: its build executes nothing."""
     cache = get_cache(cache_path)
     for chapter in chapters(book):
-        executed = [c for c in chapter.read_twin().cells if c.cell_type == "code"]
+        executed = [c for c in code_cells(chapter.read_twin()) if not is_stub(c)]
         page = read_myst_markdown_notebook(chapter.path.read_text("utf8"))
-        code = [cell for cell in page.cells if cell.cell_type == "code"]
-        for cell, twin_cell in zip(code, executed, strict=True):
+        for cell, twin_cell in zip(code_cells(page), executed, strict=True):
             cell.outputs = twin_cell.outputs
             cell.execution_count = twin_cell.execution_count
         cache.cache_notebook_bundle(

@@ -36,7 +36,7 @@ def write_twin(path, values):
         {
             "output_type": "display_data",
             "data": {KIND: value},
-            "metadata": {"scrapbook": {"name": name}},
+            "metadata": {"name": name},
         }
         for name, value in values
     ]

@@ -159,7 +159,7 @@ def build(tmp_path_factory):
             "C031": "True",
         }
         outputs = [
-            new_output("display_data", {KIND: v}, metadata={"scrapbook": {"name": k}})
+            new_output("display_data", {KIND: v}, metadata={"name": k})
             for k, v in values.items()
         ]
         twin = new_notebook(cells=[new_code_cell("glue()", outputs=outputs)])
