@@ -18,6 +18,7 @@ from pybtex.database import parse_file
 from book._kit import lint
 from book._kit.chapter import BOOK, chapters
 from book._kit.facts import render
+from book._kit.page import Page
 
 VERDICTS = ("wrong", "imprecise", "needs context", "right")
 NOTES_ID = re.compile(r"C\d{3}")
@@ -184,7 +185,7 @@ def ledger_problems(ledger, found):
 
 def text_problems(claim):
     """A truth quotes computed numbers, as the prose of a chapter does."""
-    for _, message in lint.typed_numbers(lint.Page(VALUE.sub("", claim.truth))):
+    for _, message in lint.typed_numbers(Page(VALUE.sub("", claim.truth))):
         yield f"the truth of {claim.id}: {message} (here also as {{value}})"
 
 
@@ -221,7 +222,7 @@ def uncited(claim, chapter, bibliography):
         yield f"{claim.id} cites {key}, which references.bib does not have"
     elif bibliography[key].fields["year"] != str(year):
         yield f"{claim.id}: {key} is of {bibliography[key].fields['year']}, not {year}"
-    if key not in lint.Page(chapter.path.read_text("utf8"), chapter.path).cited:
+    if key not in Page(chapter.path.read_text("utf8"), chapter.path).cited:
         yield f"{claim.id}: {claim.chapter} does not cite {key}"
 
 

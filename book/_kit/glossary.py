@@ -24,6 +24,11 @@ class Entry:
         english = [self.term, *self.also]
         return {name.lower() for name in [*english, *map(plural, english), self.zh]}
 
+    @property
+    def anchor(self):
+        """The fragment under which the glossary's page has the entry."""
+        return "term-" + re.sub(r"[^a-zA-Z0-9]+", "-", self.term)
+
 
 def plural(name):
     """The regular plural of a term; an irregular one is listed under `also`."""
@@ -42,17 +47,8 @@ def load(path):
 
 
 def places(path):
-    """The anchors of the glossary's entries on its page, by each of their names."""
-    return {
-        name: make_id(f"term-{entry.term}")
-        for entry in load(path)
-        for name in entry.names
-    }
-
-
-def make_id(text):
-    """An anchor as Sphinx makes it of a term."""
-    return re.sub(r"[^a-zA-Z0-9._]+", "-", text)
+    """The anchors of the entries on the glossary's page, by each of their names."""
+    return {name: entry.anchor for entry in load(path) for name in entry.names}
 
 
 def entry_of(row):

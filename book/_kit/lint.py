@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pybtex.database import parse_file
 
+from book._kit import names, outline
 from book._kit.chapter import BOOK, SETUP_CELL
 from book._kit.lower import DIRECTIVES, ROLES
 from book._kit.page import Page
@@ -189,11 +190,43 @@ def reasons(page):
             yield cell.line, "add `reason:`, saying why this output cannot be compared"
 
 
+def roles(page):
+    """The code cells of a chapter, each with what it is to a reader."""
+    place = outline.Place()
+    for directive in page.directives:
+        if directive.name in outline.OF_EXERCISES:
+            place.pass_directive(directive.name)
+        elif directive.name == "code-cell":
+            yield place.pass_code(directive.options.get("tags") or []), directive
+
+
+def visible_names(page):
+    """Cells that a reader sees run in order without those that are folded away."""
+    known = {"display"}  # IPython has it
+    for role, cell in roles(page):
+        if role == outline.VISIBLE:
+            for name in sorted(names.needed(cell.body) - known):
+                yield cell.line, f"define {name!r} in a visible cell before this one"
+            known |= names.defined(cell.body)
+
+
+def hidden_glue(page):
+    """Records of what the text quotes stand in cells of their own."""
+    for role, cell in roles(page):
+        if role not in (outline.SETUP, outline.CHECK) and names.calls(
+            cell.body, "glue"
+        ):
+            yield (
+                cell.line,
+                "move `glue` into a cell tagged `remove-cell` after this one",
+            )
+
+
 def exercises(page):
     """Every exercise has a label and a solution, and the reverse."""
     posed, solved = {}, {}
     for directive in page.directives:
-        if directive.name in ("exercise", "exercise-start"):
+        if directive.name == "exercise":
             label = directive.options.get("label")
             if not label:
                 yield directive.line, "add `:label:` to the exercise"
@@ -229,7 +262,8 @@ def word_count(page):
 
 PAGE_RULES = (typed_numbers, banned_words, headings, hosts, alt_text)
 CHAPTER_RULES = (
-    front_matter, setup_cell, code_size, semicolons, reasons, exercises, known_syntax,
+    front_matter, setup_cell, code_size, semicolons, reasons, visible_names,
+    hidden_glue, exercises, known_syntax,
 )  # fmt: skip
 
 

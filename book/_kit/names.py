@@ -2,19 +2,16 @@
 
 import ast
 import builtins
+import re
 import symtable
 
+MAGIC = re.compile(r"^( *)(?:%%?|!)[a-z].*$", re.M)
 BUILTIN = frozenset(dir(builtins))
 
 
 def plain(source):
-    """A cell as Python: IPython's `%` and `!` lines give way to `pass`."""
-    lines = source.splitlines()
-    for position, line in enumerate(lines):
-        words = line.lstrip()
-        if words.startswith(("%", "!")):
-            lines[position] = line.removesuffix(words) + "pass"
-    return "\n".join(lines)
+    """A cell as Python: IPython's `%name` and `!name` lines give way to `pass`."""
+    return MAGIC.sub(r"\1pass", source)
 
 
 def defined(source):
@@ -55,7 +52,7 @@ def calls(source, name):
 
 
 def first_definition(source, prefix=""):
-    """The first function or class of a cell whose name begins with `prefix`, or None."""
+    """The first function or class whose name begins with `prefix`, or None."""
     kinds = ast.FunctionDef, ast.ClassDef
     found = [n.name for n in ast.parse(plain(source)).body if isinstance(n, kinds)]
     return next((name for name in found if name.startswith(prefix)), None)

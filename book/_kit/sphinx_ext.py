@@ -209,7 +209,7 @@ class CourseGlossary(Generated):
             None,
             self.env.docname,
             self.lineno,
-            None,
+            entry.anchor,
             self.state.document,
         )
         term += [nodes.Text(" "), chinese(entry.zh)]
