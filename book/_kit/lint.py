@@ -202,7 +202,7 @@ def roles(page):
 
 def visible_names(page):
     """Cells that a reader sees run in order without those that are folded away."""
-    known = {"display"}  # IPython has it
+    known = {"display", "glue"}  # IPython has the one, the setup cell the other
     for role, cell in roles(page):
         if role == outline.VISIBLE:
             for name in sorted(names.needed(cell.body) - known):
