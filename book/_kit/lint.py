@@ -202,12 +202,14 @@ def roles(page):
 
 def visible_names(page):
     """Cells that a reader sees run in order without those that are folded away."""
+    visible = [cell for role, cell in roles(page) if role == outline.VISIBLE]
     known = {"display", "glue"}  # IPython has the one, the setup cell the other
-    for role, cell in roles(page):
-        if role == outline.VISIBLE:
-            for name in sorted(names.needed(cell.body) - known):
-                yield cell.line, f"define {name!r} in a visible cell before this one"
-            known |= names.defined(cell.body)
+    ever = known.union(*(names.defined(cell.body) for cell in visible))
+    for cell in visible:
+        now, called = names.needed(cell.body)
+        for name in sorted((now - known) | (called - ever)):
+            yield cell.line, f"define {name!r} in a visible cell before this one"
+        known |= names.defined(cell.body)
 
 
 def hidden_glue(page):

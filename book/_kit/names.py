@@ -5,6 +5,7 @@ import builtins
 import re
 import symtable
 
+COMPREHENSIONS = "listcomp", "setcomp", "dictcomp", "genexpr"
 MAGIC = re.compile(r"^( *)(?:%%?|!)[a-z].*$", re.M)
 BUILTIN = frozenset(dir(builtins))
 
@@ -25,22 +26,34 @@ def defined(source):
 
 
 def needed(source):
-    """The names that a cell, or a function in it, reads and does not bind itself."""
+    """The names that a cell reads and does not bind: now, and when it is called.
+
+    The body of a function reads its globals when the function is called, which may be
+    after a later cell has bound them.
+    """
     table = symtable.symtable(plain(source), "cell", "exec")
-    read = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
-    for inner in table.get_children():
-        read |= globals_of(inner)
-    return read - defined(source) - BUILTIN
+    free = frozenset(defined(source)) | BUILTIN
+    now, called = read_by(table)
+    return now - free, called - free - now
 
 
-def globals_of(table):
-    """The global names that a function or class reads, and those inside it."""
-    read = {
+def read_by(table):
+    """The global names that a scope reads at once, and that functions in it read."""
+    top = table.get_type() == "module"
+    now = {
         symbol.get_name()
         for symbol in table.get_symbols()
-        if symbol.is_global() and symbol.is_referenced()
+        if symbol.is_referenced() and (top or symbol.is_global())
     }
-    return read.union(*map(globals_of, table.get_children()))
+    called = set()
+    for inner in table.get_children():
+        at_once, later = read_by(inner)
+        called |= later
+        if inner.get_type() == "class" or inner.get_name() in COMPREHENSIONS:
+            now |= at_once
+        else:
+            called |= at_once
+    return now, called
 
 
 def calls(source, name):
