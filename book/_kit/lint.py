@@ -12,6 +12,7 @@ paragraph (or in a table's row or column) that cites its source.
 
 import re
 import sys
+from collections import defaultdict
 from urllib.parse import urlsplit
 
 from pybtex.database import parse_file
@@ -25,6 +26,7 @@ CODE_LINES, CODE_COLUMNS = 25, 72
 WORDS = range(1500, 2601)
 BANNED = re.compile(r"\b(simply|obviously|just)\b", re.I)
 HOSTS = {"github.com", "colab.research.google.com", "arxiv.org", "doi.org"}
+PROVIDED = frozenset({"display", "glue"})  # by IPython, and by the setup cell
 FRONT_KEYS = {"id", "questions", "objectives", "prerequisites", "companion"}
 EXTRA_KEYS = {"title", "paper", "needs"}
 
@@ -191,30 +193,42 @@ def reasons(page):
 
 
 def roles(page):
-    """The code cells of a chapter, each with what it is to a reader."""
-    place = outline.Place()
+    """The code cells of a chapter: (what it is to a reader, exercises so far, cell)."""
+    place, exercises = outline.Place(), 0
     for directive in page.directives:
         if directive.name in outline.OF_EXERCISES:
             place.pass_directive(directive.name)
+            exercises += directive.name == "exercise"
         elif directive.name == "code-cell":
-            yield place.pass_code(directive.options.get("tags") or []), directive
+            role = place.pass_code(directive.options.get("tags") or [])
+            yield role, exercises, directive
 
 
 def visible_names(page):
-    """Cells that a reader sees run in order without those that are folded away."""
-    visible = [cell for role, cell in roles(page) if role == outline.VISIBLE]
-    known = {"display", "glue"}  # IPython has the one, the setup cell the other
-    ever = known.union(*(names.defined(cell.body) for cell in visible))
-    for cell in visible:
+    """Cells run in order without those that are folded away.
+
+    What checks or solves an exercise needs the cells that a reader sees, and its own.
+    """
+    cells = list(roles(page))
+    ever = PROVIDED.union(
+        *(names.defined(c.body) for role, _, c in cells if role == outline.VISIBLE)
+    )
+    known, own = set(PROVIDED), defaultdict(set)
+    for role, exercise, cell in cells:
+        if role not in (outline.VISIBLE, outline.CHECKER, outline.SOLUTION):
+            continue
         now, called = names.needed(cell.body)
-        for name in sorted((now - known) | (called - ever)):
+        missing = (now - known) | (called - ever)
+        for name in sorted(missing - own[exercise]):
             yield cell.line, f"define {name!r} in a visible cell before this one"
-        known |= names.defined(cell.body)
+        (known if role == outline.VISIBLE else own[exercise]).update(
+            names.defined(cell.body)
+        )
 
 
 def hidden_glue(page):
     """Records of what the text quotes stand in cells of their own."""
-    for role, cell in roles(page):
+    for role, _, cell in roles(page):
         if role not in (outline.SETUP, outline.CHECK) and names.calls(
             cell.body, "glue"
         ):
