@@ -9,7 +9,7 @@ Subpackages load on first use, so ``import companion`` costs next to nothing:
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.1.0.dev0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,

@@ -50,6 +50,7 @@ def hashes(names, root):
     Each hash is a list of one string, which puts it on a line of its own in a
     notebook: git can then merge edits of neighbouring files.
     """
+    names = set(names)
     return {name: hash_of(name, names, root) for name in sorted(names)}
 
 

@@ -55,7 +55,7 @@ def signatures(cells):
     ]
 
 
-def why_stale(chapter, root=ROOT):
+def why_stale(chapter):
     """Say why the outputs of a chapter's twin do not hold, or return None."""
     if not chapter.twin.exists():
         return "it has no twin"
@@ -66,7 +66,7 @@ def why_stale(chapter, root=ROOT):
     if [cell.execution_count for cell in old] != list(range(1, len(old) + 1)):
         return "a cell of its twin has not been run"
     recorded = twin.metadata.get("companion", {})
-    now = hashes.hashes(recorded, root)
+    now = hashes.hashes(recorded, ROOT)
     changed = [name for name in recorded if now[name] != recorded[name]]
     return f"{', '.join(changed)} changed" if changed else None
 

@@ -46,8 +46,13 @@ from companion.scratch import convolution
 
 run = results.load("import_time")
 things = 1200 + 34
-glue("things", things)
 print(things)
+```
+
+```{code-cell} ipython3
+:tags: [remove-cell]
+
+glue("things", things)
 ```
 
 ```{exercise} ★ recall: How many?
@@ -57,8 +62,40 @@ How many are there?
 
 ```{solution} ex-demo-things
 :class: dropdown
-There are {glue:text}`things`, see [AlexNet](/book/lineage/alexnet.md).
+There are {glue:text}`things`, see [this page](/book/demo/page.md).
 ```
+
+````{exercise} ★★ code: Twice
+:label: ex-demo-twice
+Write it:
+
+```python
+def twice(x):
+    "Two times x."
+```
+````
+
+```{code-cell} ipython3
+def check_twice(function):
+    "Name the mistake."
+    assert function(things) == 2468
+```
+
+````{solution-start} ex-demo-twice
+:class: dropdown
+````
+
+```{code-cell} ipython3
+def twice(x):
+    return x + x
+
+check_twice(twice)
+```
+
+A {term}`stride` has nothing to do with it, nor has [speed](../back/speed.md).
+
+````{solution-end}
+````
 
 ```{code-cell} ipython3
 ---
@@ -81,4 +118,6 @@ def demo(tmp_path_factory):
     path = tmp_path_factory.mktemp("repo") / "book" / "demo" / "page.md"
     path.parent.mkdir(parents=True)
     path.write_text(PAGE, "utf8")
+    (path.parents[1] / "back").mkdir()
+    (path.parents[1] / "back" / "speed.md").write_text("# Speed\n", "utf8")
     return Chapter(path, path.parents[1])

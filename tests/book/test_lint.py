@@ -4,7 +4,8 @@ import pytest
 
 from book._kit import lint
 from book._kit.chapter import SETUP_CELL
-from book._kit.lint import Page, findings
+from book._kit.lint import findings
+from book._kit.page import Page
 
 HEADER = """---
 jupytext:
@@ -52,8 +53,16 @@ mystnb:
   image:
     alt: The side of the map falls from 227 to 6 pixels.
 ---
+import matplotlib.pyplot as plt
+
 plt.plot([227, 55, 27, 13, 6])
 plt.show()
+```
+
+```{code-cell} ipython3
+:tags: [remove-cell]
+
+glue("fc", 4096)
 ```
 
 ```{code-cell} ipython3
@@ -72,6 +81,29 @@ How many kernels has C1?
 ```{solution} ex-count
 There are 96.
 ```
+
+```{exercise} Twice
+:label: ex-twice
+Write `twice`.
+```
+
+```{code-cell} ipython3
+def check_twice(function):
+    assert function(2) == 4
+```
+
+````{solution-start} ex-twice
+````
+
+```{code-cell} ipython3
+def twice(x):
+    return x + x
+
+check_twice(twice)
+```
+
+````{solution-end}
+````
 """
 GOOD = HEADER + TITLE + SETUP + BODY
 
@@ -131,6 +163,14 @@ BREAKS = [
     ("code-size", "```{exercise}", WIDE_CELL + "\n```{exercise}"),
     ("semicolons", "plt.show()", "plt.show();"),
     ("reasons", ":reason: the time differs from run to run\n", ""),
+    ("visible-names", "print(3)", "print(three)"),
+    ("visible-names", "print(3)", "def f():\n    return three"),
+    ("visible-names", "return x + x", "return x + y"),
+    ("visible-names", "function(2) == 4", "function(2) == four"),
+    ("visible-names", "import matplotlib.pyplot as plt\n", ""),
+    ("hidden-glue", "print(3)", "glue('three', 3)"),
+    ("hidden-glue", "print(3)", "for n in range(3):\n    glue(f'n{n}', n)"),
+    ("hidden-glue", "check_twice(twice)\n```", "glue('two', 2)\n```"),
     ("exercises", ":label: ex-count\n", ""),
     ("exercises", "{solution} ex-count", "{note}"),
     ("exercises", "{solution} ex-count", "{solution} ex-other"),
@@ -160,6 +200,30 @@ def test_a_rule_fails_on_a_page_that_breaks_it(rule, old, new):
 )
 def test_numbers_that_may_be_typed(free):
     assert list(lint.typed_numbers(Page(free))) == []
+
+
+FOLDED = """```{code-cell} ipython3
+:tags: [hide-input]
+
+three = 3
+```
+
+"""
+
+
+def test_what_a_folded_cell_defines_is_not_there():
+    """A name from the code of a figure is missing, one from a visible cell is not."""
+    shown = FOLDED.replace(":tags: [hide-input]\n\n", "")
+    place = "```{code-cell} ipython3\n:tags: [nbval-ignore-output]"
+    uses = GOOD.replace("print(3)", "print(three)")
+    assert "visible-names" in broken_rules(uses.replace(place, FOLDED + place))
+    assert "visible-names" not in broken_rules(uses.replace(place, shown + place))
+
+
+def test_a_function_may_name_what_a_later_cell_defines():
+    later = "\n```{code-cell} ipython3\nthree = 3\n```\n"
+    uses = GOOD.replace("print(3)", "def f():\n    return three")
+    assert "visible-names" not in broken_rules(uses + later)
 
 
 def test_a_finding_names_the_line():

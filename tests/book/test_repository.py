@@ -6,7 +6,15 @@ import tomllib
 import pytest
 import yaml
 
-from book._kit.repository import ROOT, colab_url, repository, site_url
+import book._kit.repository
+from book._kit.repository import (
+    ROOT,
+    colab_url,
+    package_address,
+    repository,
+    revision,
+    site_url,
+)
 
 
 @pytest.fixture
@@ -40,11 +48,29 @@ def test_a_remote_elsewhere_does_not_count(clone):
     assert repository(clone) == "home/course"
 
 
+@pytest.mark.parametrize(
+    "version, expected",
+    [("0.2.0", "v0.2.0"), ("1.0", "v1.0")]
+    + [(v, "main") for v in ("0.2.0.dev0", "0.2.0rc1", "0.2.0+local")],
+)
+def test_a_release_is_installed_and_linked_by_its_tag(
+    version, expected, clone, monkeypatch
+):
+    (clone / "pyproject.toml").write_text(f'[project]\nversion = "{version}"\n')
+    monkeypatch.setenv("GITHUB_REPOSITORY", "home/course")
+    at = revision(clone)
+    assert at == expected
+    monkeypatch.setattr(book._kit.repository, "revision", lambda: at)
+    pin = "" if at == "main" else f"@{at}"
+    assert package_address() == f"git+https://github.com/home/course{pin}"
+    assert f"/blob/{at}/book/lineage/vgg.ipynb" in colab_url("lineage/vgg")
+
+
 def test_ci_goes_before_both(clone, monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", "Student/fork")
     assert repository(clone) == "Student/fork"
     assert colab_url("lineage/alexnet") == (
-        "https://colab.research.google.com/github/Student/fork/blob/main/"
+        f"https://colab.research.google.com/github/Student/fork/blob/{revision()}/"
         "book/lineage/alexnet.ipynb"
     )
     assert site_url("lineage/alexnet") == (

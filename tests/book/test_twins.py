@@ -2,6 +2,8 @@
 
 import base64
 import io
+import subprocess
+import sys
 
 import nbformat
 import pytest
@@ -10,8 +12,10 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from PIL import Image
 
 from book._kit import twins
-from book._kit.chapter import Chapter, chapters
-from book._kit.repository import ROOT
+from book._kit.chapter import SETUP_CELL, Chapter, chapters
+from book._kit.names import plain
+from book._kit.notebook import read_alone
+from book._kit.repository import ROOT, colab_url, package_address, site_url
 
 
 def printed(notebook):
@@ -41,16 +45,76 @@ def source(executed):
     executed.twin.write_bytes(twin)
 
 
+def text_of(notebook):
+    return "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+
+
 def test_outputs_are_kept_and_numbers_reach_the_prose(executed):
     notebook = executed.read_twin()
-    prose = "\n".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    prose = text_of(notebook)
     assert "There are 1,234 things in (1), as `x[0](y)` shows." in prose
     assert "\\tag{1}" in prose
     assert "> **Exercise 1 (★ recall: How many?).**" in prose
-    assert "> There are 1234, see [AlexNet](https://" in prose
     assert "**Figure 1.** A line, see Figure 1." in prose
     assert "{" not in prose.replace("\\tag{1}", "")
     assert printed(notebook) == ["1234\n"]
+
+
+def test_links_lead_to_notebooks_and_to_pages_of_the_site(executed):
+    prose = text_of(executed.read_twin())
+    assert f"see [this page]({colab_url('demo/page')})." in prose
+    assert f"nor has [speed]({site_url('back/speed')})." in prose
+    assert f"A [stride]({site_url('back/glossary')}#term-stride) has" in prose
+
+
+def test_solutions_are_folded_texts_first(executed):
+    cells = executed.read_twin().cells
+    (place,) = [i for i, c in enumerate(cells) if "exercise 2</summary>" in c.source]
+    assert cells[place].source.startswith("<details>\n<summary>Solution to exercise 2<")
+    assert cells[place].source.endswith("nothing to do with it, nor has [speed]"
+        f"({site_url('back/speed')}).\n\n</details>")  # fmt: skip
+    assert cells[place + 1].source.startswith("#@title Code of the solution to exerc")
+    assert ">Solution to exercise 1</summary>\n\nThere are 1234, see" in text_of(
+        executed.read_twin()
+    )
+
+
+FOLDED = {"source_hidden": True}
+SHUT = {"source_hidden": True, "outputs_hidden": True}
+
+
+def test_what_does_not_teach_is_a_titled_form(executed):
+    code = [c for c in executed.read_twin().cells if c.cell_type == "code"]
+    seen = [
+        (c.source.split("\n")[0], c.metadata.get("cellView"), c.metadata.get("jupyter"))
+        for c in code
+    ]
+    assert seen[0] == (SETUP_CELL.split("\n")[0], "form", FOLDED)
+    assert "half a minute" in seen[0][0]
+    assert seen[1:] == [
+        ("from companion import results", None, None),
+        ("#@title Checks behind the text", "form", SHUT),
+        ("# Your answer to exercise 1.", None, None),
+        ("# Your answer to exercise 2.", None, None),
+        ("#@title Checker of exercise 2", "form", FOLDED),
+        ("#@title Code of the solution to exercise 2", "form", SHUT),
+        ("#@title Code of figure 1", "form", FOLDED),
+    ]
+    assert [c.source for c in read_alone(code)] == [
+        code[0].source, code[1].source, code[3].source, code[4].source
+    ]  # fmt: skip
+
+
+def test_without_the_package_the_setup_says_how_to_install_it():
+    shell = [sys.executable, "-I", "-S", "-c"]
+    cell = SETUP_CELL.replace("{address}", package_address())
+    cell = cell.replace("from IPython.display import display", "")
+    run = subprocess.run(
+        [*shell, plain(cell)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "ModuleNotFoundError" not in run.stderr
+    assert f'pip install "cnn-companion @ {package_address()}"' in run.stderr
 
 
 def test_figures_are_small_and_intact(executed):
@@ -96,6 +160,21 @@ def test_prose_alone_executes_nothing(source, capsys):
     assert "We count 1,234" in source.twin.read_text("utf8")
 
 
+def test_a_new_title_or_exercise_executes_nothing(source, capsys):
+    """Figures are numbered in their forms, and exercises bring a cell to write in."""
+    posed = "```{exercise} Again\n:label: ex-again\nAgain?\n```\n"
+    solved = "```{solution} ex-again\nYes.\n```\n"
+    chapter = edited(
+        source, "```{exercise} ★ recall", posed + solved + "```{exercise} ★ recall"
+    )
+    assert twins.why_stale(chapter) is None
+    twins.update(book=source.book)
+    assert "outputs kept" in capsys.readouterr().out
+    assert twins.check(source.book) == []
+    assert twins.why_stale(chapter) is None
+    assert "# Your answer to exercise 3." in source.twin.read_text("utf8")
+
+
 def test_changed_code_is_stale(source):
     chapter = edited(source, "1200 + 34", "1200 + 35")
     assert twins.why_stale(chapter) == "its code changed"
@@ -115,14 +194,15 @@ def test_changes_in_the_package_make_stale(used, unused, source):
     recorded = twin.metadata["companion"]
     assert used in recorded
     assert unused not in recorded
-    recorded[used] = "0" * 64
+    recorded[used] = ["0" * 12]
     nbformat.write(twin, source.twin)
     assert twins.why_stale(source) == f"{used} changed"
 
 
 def test_an_unexecuted_twin_is_stale(source):
     twin = source.read_twin()
-    twin.cells[-2].execution_count = None
+    code = [cell for cell in twin.cells if cell.cell_type == "code"]
+    code[-1].execution_count = None
     nbformat.write(twin, source.twin)
     assert twins.why_stale(source) == "a cell of its twin has not been run"
 
