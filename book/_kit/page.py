@@ -69,7 +69,7 @@ class Page:
     images: list = field(default_factory=list)
 
     def __post_init__(self):
-        self._read(self.text, 1)
+        self.read(self.text, 1)
 
     @property
     def is_chapter(self):
@@ -89,44 +89,19 @@ class Page:
         groups = [self.meta.get("paper") or "", *CITED.findall(self.text)]
         return {key.strip() for group in groups for key in group.split(",")} - {""}
 
-    def _read(self, text, line):
-        kind, column, row = "paragraph", 0, []
+    def read(self, text, line):
+        reader = Reader(self, line)
         for token in PARSER.parse(text):
-            start = line + (token.map or [0])[0]
-            if token.type == "front_matter":
-                self._front(token.content, start + 1)
-            elif token.type in ("fence", "colon_fence"):
-                self._fence(token, start)
-            elif token.type == "heading_open":
-                kind = token.tag
-            elif token.type == "table_open":
-                header = None
-            elif token.type == "tr_open":
-                row = []
-            elif token.type in ("th_open", "td_open"):
-                kind, column = "cell", len(row)
-            elif token.type in ("math_block", "math_block_label", "amsmath"):
-                self.blocks.append(Block(start, "math", math=token.content))
-            elif token.type == "inline":
-                block = Block(start, kind, column=column)
-                self._inline(token.children, block)
-                self.blocks.append(block)
-                row.append(block)
-                kind = "paragraph"
-            elif token.type == "tr_close":
-                header = header or row
-                for cell in row:
-                    sources = [*row, *header[cell.column : cell.column + 1]]
-                    cell.cites = any(CITED_MARK in source.words for source in sources)
+            reader.take(token)
 
-    def _front(self, content, line):
+    def read_front(self, content, line):
         self.front = yaml.safe_load(content) or {}
         lines = content.splitlines()
         for goal in self.meta.get("objectives") or []:
             where = next((i for i, s in enumerate(lines) if str(goal)[:20] in s), 0)
-            self._read(str(goal), line + where)
+            self.read(str(goal), line + where)
 
-    def _fence(self, token, line):
+    def read_fence(self, token, line):
         match = re.match(r"\{([\w:-]+)\}\s*(.*)", token.info)
         if match is None:
             return
@@ -135,36 +110,117 @@ class Page:
         self.directives.append(Directive(line, name, argument, options, body))
         caption = options.get("mystnb", {}).get("figure", {}).get("caption")
         if caption:
-            self._read(caption, line)
+            self.read(caption, line)
         if name not in VERBATIM:
-            self._read(body, line + 1 + skipped)
+            self.read(body, line + 1 + skipped)
 
-    def _inline(self, children, block):
-        in_link = False
-        for child in children:
-            line = block.line_of(len(block.numbers))
-            if child.type == "text":
-                block.words += child.content
-                block.numbers += " " if in_link else child.content
-            elif child.type in ("softbreak", "hardbreak"):
-                block.words += "\n"
-                block.numbers += "\n"
-            elif child.type in ("link_open", "link_close"):
-                in_link = child.type == "link_open"
-                if in_link:
-                    self.links.append((line, child.attrGet("href")))
-            elif child.type == "image":
-                self.images.append((line, child.content, child.attrGet("src")))
-            elif child.type.startswith("math_inline"):
-                block.math += f"{child.content}\n"
-            elif child.type == "myst_role":
-                name = child.meta["name"]
-                self.roles.append((line, name))
-                block.cites = block.cites or name.startswith("cite")
-                block.words += CITED_MARK if name.startswith("cite") else " "
-                block.numbers += "\n" * child.content.count("\n") or " "
-            else:
-                block.numbers += " "
+
+@dataclass
+class Reader:
+    """Goes through the parser's tokens and adds what it finds to a page."""
+
+    page: Page
+    first_line: int
+    line: int = 0
+    kind: str = "paragraph"
+    column: int = 0
+    header: list | None = None
+    row: list = field(default_factory=list)
+
+    def take(self, token):
+        self.line = self.first_line + (token.map or [0])[0]
+        if take := getattr(self, f"take_{token.type}", None):
+            take(token)
+
+    def take_front_matter(self, token):
+        self.page.read_front(token.content, self.line + 1)
+
+    def take_fence(self, token):
+        self.page.read_fence(token, self.line)
+
+    take_colon_fence = take_fence
+
+    def take_heading_open(self, token):
+        self.kind = token.tag
+
+    def take_table_open(self, token):
+        self.header = None
+
+    def take_tr_open(self, token):
+        self.row = []
+
+    def take_td_open(self, token):
+        self.kind, self.column = "cell", len(self.row)
+
+    take_th_open = take_td_open
+
+    def take_math_block(self, token):
+        self.page.blocks.append(Block(self.line, "math", math=token.content))
+
+    take_math_block_label = take_amsmath = take_math_block
+
+    def take_inline(self, token):
+        block = Block(self.line, self.kind, column=self.column)
+        Words(self.page, block).take_all(token.children)
+        self.page.blocks.append(block)
+        self.row.append(block)
+        self.kind = "paragraph"
+
+    def take_tr_close(self, token):
+        """A cell cites a source if its row or the head of its column does."""
+        self.header = self.header or self.row
+        for cell in self.row:
+            sources = [*self.row, *self.header[cell.column : cell.column + 1]]
+            cell.cites = any(CITED_MARK in source.words for source in sources)
+
+
+@dataclass
+class Words:
+    """Goes through the tokens of a paragraph and adds what they say to its block."""
+
+    page: Page
+    block: Block
+    in_link: bool = False
+
+    def take_all(self, tokens):
+        for token in tokens:
+            take = getattr(self, f"take_{token.type}", self.take_other)
+            take(token, self.block.line_of(len(self.block.numbers)))
+
+    def take_text(self, token, line):
+        self.block.words += token.content
+        self.block.numbers += " " if self.in_link else token.content
+
+    def take_softbreak(self, token, line):
+        self.block.words += "\n"
+        self.block.numbers += "\n"
+
+    take_hardbreak = take_softbreak
+
+    def take_link_open(self, token, line):
+        self.in_link = True
+        self.page.links.append((line, token.attrGet("href")))
+
+    def take_link_close(self, token, line):
+        self.in_link = False
+
+    def take_image(self, token, line):
+        self.page.images.append((line, token.content, token.attrGet("src")))
+
+    def take_math_inline(self, token, line):
+        self.block.math += f"{token.content}\n"
+
+    take_math_inline_double = take_math_inline
+
+    def take_myst_role(self, token, line):
+        name, block = token.meta["name"], self.block
+        self.page.roles.append((line, name))
+        block.cites = block.cites or name.startswith("cite")
+        block.words += CITED_MARK if name.startswith("cite") else " "
+        block.numbers += "\n" * token.content.count("\n") or " "
+
+    def take_other(self, token, line):
+        self.block.numbers += " "
 
 
 def split_options(content):
