@@ -171,19 +171,21 @@ def over_time(chapter, seconds):
 
 def update(force=False, only=(), book=BOOK):
     """Execute what changed (or everything), side by side; return what went wrong."""
-    todo, problems = [], []
+    todo = []
     for chapter in chapters(book):
         if only and chapter.slug not in only:
             continue
-        reason = "asked for" if force else why_stale(chapter)
-        if reason is None:
-            if refresh_prose(chapter):
-                print(f"{chapter.slug}: prose rewritten, outputs kept", flush=True)
-            continue
-        print(f"{chapter.slug}: to be executed, {reason}", flush=True)
-        todo.append(chapter)
-    if not todo:
-        return problems
+        if reason := "asked for" if force else why_stale(chapter):
+            print(f"{chapter.slug}: to be executed, {reason}", flush=True)
+            todo.append(chapter)
+        elif refresh_prose(chapter):
+            print(f"{chapter.slug}: prose rewritten, outputs kept", flush=True)
+    return execute_all(todo) if todo else []
+
+
+def execute_all(todo):
+    """Execute chapters side by side, tell how it goes; return what went wrong."""
+    problems = []
     pool = ProcessPoolExecutor(min(len(todo), os.cpu_count()), get_context("spawn"))
     with pool:
         running = {pool.submit(execute, chapter): chapter for chapter in todo}
@@ -196,14 +198,16 @@ def update(force=False, only=(), book=BOOK):
                 problems.append(f"{chapter.slug} failed: {error}")
                 print(f"{progress}: FAILED", flush=True)
                 continue
-            slowest = max(range(len(seconds)), key=seconds.__getitem__)
-            print(
-                f"{progress}: {sum(seconds):.1f} s, slowest cell {slowest + 1} "
-                f"({seconds[slowest]:.1f} s)",
-                flush=True,
-            )
+            print(f"{progress}: {duration(seconds)}", flush=True)
             problems += over_time(chapter, seconds)
     return problems
+
+
+def duration(seconds):
+    slowest = max(range(len(seconds)), key=seconds.__getitem__)
+    return (
+        f"{sum(seconds):.1f} s, slowest cell {slowest + 1} ({seconds[slowest]:.1f} s)"
+    )
 
 
 def check(book=BOOK):
