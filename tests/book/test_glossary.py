@@ -13,6 +13,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 from book._kit import glossary, lint
 from book._kit.chapter import BOOK, is_chapter
 from book._kit.facts import KIND
+from book._kit.page import Page
 from book._kit.questions import IDS
 from companion import results
 
@@ -68,7 +69,7 @@ def test_the_glossary_has_the_words_of_its_chapters():
 def test_a_definition_is_short_and_types_no_number(entry):
     assert len(re.findall(r"\w+", entry.definition)) <= 50
     assert re.search(r"[\u4e00-\u9fff]", entry.zh)
-    page = lint.Page(entry.definition)
+    page = Page(entry.definition)
     assert [*lint.typed_numbers(page), *lint.banned_words(page)] == []
 
 

@@ -8,7 +8,8 @@ import yaml
 from pybtex.database import parse_file
 
 from book._kit.chapter import BOOK
-from book._kit.lint import CITED, pages
+from book._kit.lint import pages
+from book._kit.page import CITED
 
 ENTRIES = parse_file(BOOK / "references.bib").entries
 VENUES = ("journal", "booktitle", "publisher", "howpublished", "institution")
