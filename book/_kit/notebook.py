@@ -109,6 +109,7 @@ def with_caption(code, cell, lowering):
     mystnb = code.cell.metadata.get("mystnb", {}) if code.cell else {}
     if "figure" not in mystnb:
         return [cell]
-    label = f"Figure {code.number}." if code.number else "Figure."
+    number = lowering.figures.get(mystnb["figure"].get("name"))
+    label = f"Figure {number}." if number else "Figure."
     caption = lowering.lower(mystnb["figure"]["caption"])
     return [cell, new_markdown_cell(f"**{label}** {caption}")]

@@ -253,6 +253,8 @@ def test_terms_link_whatever_their_form(site):
     assert site["alexnet"].count('href="../back/glossary.html#term-stride"') == 2
     assert site["glossary"].count('<span lang="zh">步长</span>') == 2
     assert 'href="#term-stride">stride</a>' in site["glossary"]
+    assert 'id="term-stride"' in site["glossary"]
+    assert glossary.places(BOOK / "glossary.yml")["top-1 error"] == "term-top-1-error"
 
 
 def test_questions_are_answered_and_linked_or_to_come(site):
