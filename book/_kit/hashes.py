@@ -18,7 +18,6 @@ Of each file only that counts which can change an output:
 import ast
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 
@@ -31,16 +30,27 @@ AFTER = """
 import json as _json
 _loaded = [_module.__file__ for _name, _module in list(_sys.modules.items())
            if _name.split(".")[0] == "companion" and getattr(_module, "__file__", None)]
-print(_json.dumps([*_loaded, *(str(_p) for _p in list(_opened)
-                               if str(_p).endswith(".json"))]))
+_opened = [_path for _path in map(str, list(_opened)) if _path.endswith(".json")]
+print(_json.dumps([_loaded, _opened]))
 """
 BLOCKS = "companion/blocks.py"  # its table: name here, "file.name" of companion/models
 
 
-def used(paths, root):
+def used(loaded, opened, root):
     """The package's files among those that a kernel loaded or opened, from the root."""
-    names = {Path(os.path.relpath(path, root)).as_posix() for path in paths}
-    names = {name for name in names if name.startswith("companion/")}
+    package = root.resolve() / "companion"
+    for path in loaded:
+        if not Path(path).resolve().is_relative_to(package):
+            raise ValueError(
+                f"A chapter uses the package beside it, {package}: set PYTHONPATH. "
+                f"Received: {path}"
+            )
+    paths = (Path(path).resolve() for path in [*loaded, *opened])
+    names = {
+        path.relative_to(root.resolve()).as_posix()
+        for path in paths
+        if path.is_relative_to(package)
+    }
     return names | {f"{name}i" for name in names if (root / f"{name}i").exists()}
 
 

@@ -134,7 +134,7 @@ def execute(chapter):
         for output in cell.outputs:
             if png := output.get("data", {}).get("image/png"):
                 output["data"]["image/png"] = shrink(png, chapter, position)
-    names = hashes.used(json.loads(after.outputs[0]["text"]), ROOT)
+    names = hashes.used(*json.loads(after.outputs[0]["text"]), ROOT)
     write(chapter, cells, hashes.hashes(names, ROOT))
     return seconds[1:-1]
 

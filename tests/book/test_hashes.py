@@ -86,6 +86,18 @@ def test_of_a_table_of_names_the_used_rows_count():
     assert hashes.content(blocks, moved, used) != one
 
 
+def test_a_package_from_elsewhere_is_refused(tmp_path):
+    """Its files would be missing in the record, and no edit would wake the chapter."""
+    here = tmp_path / "companion" / "blocks.py"
+    record = str(tmp_path / "companion" / "results" / "zoo.json")
+    assert hashes.used([str(here)], [record, "/etc/other.json"], tmp_path) == {
+        "companion/blocks.py",
+        "companion/results/zoo.json",
+    }
+    with pytest.raises(ValueError, match="PYTHONPATH"):
+        hashes.used([str(here), "/elsewhere/companion/blocks.py"], [], tmp_path)
+
+
 PAGE = """\
 ---
 jupytext:
