@@ -231,10 +231,10 @@ def test_jupyter_book_finds_the_outputs_in_its_cache(executed, tmp_path):
 
 
 def test_unknown_constructs_never_reach_a_reader_raw(source):
-    chapter = edited(source, "```{exercise} ★", "```{mermaid} ★")
+    chapter = edited(source, "```{opening}", "```{mermaid}")
     with pytest.raises(ValueError, match="only the directives"):
         twins.refresh_prose(chapter)
-    chapter = edited(chapter, "```{mermaid} ★", "```{exercise} ★")
+    chapter = edited(chapter, "```{mermaid}", "```{opening}")
     chapter = edited(chapter, "{eq}`eq-things`", "{sub}`eq-things`")
     with pytest.raises(ValueError, match="only the roles"):
         twins.refresh_prose(chapter)
