@@ -24,6 +24,8 @@ defaults. The rest of the contract depends on its task:
 ``generation``
     ``input_shape`` is that of a code, such as (100,); the output is (batch, height,
     width, channels). There is no ``classes``.
+
+A network of several inputs takes a tuple of shapes, one for each, as ``input_shape``.
 """
 
 import ast
