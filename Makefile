@@ -91,14 +91,14 @@ lint: .venv/ready
 
 test-package: .venv/ready  ## the companion package
 	$(PYTEST) -n 2 --dist loadfile tests/companion --ignore tests/companion/models
-	$(PYTEST) -n 2 --dist loadfile tests/companion/models
+	$(PYTEST) -n 2 --dist loadgroup tests/companion/models
 	$(PYTEST) -n 2 --dist loadfile tests/parity --ignore tests/parity/torch
 	$(PYTEST) --doctest-modules companion
 
 test-jax: .venv/ready  ## layers, blocks, models and AdaBound on JAX
 	KERAS_BACKEND=jax $(PYTEST) -n 2 --dist loadfile tests/companion/layers \
 		tests/companion/test_conformance.py tests/companion/optimizers/test_keras_adabound.py
-	KERAS_BACKEND=jax $(PYTEST) -n 2 --dist loadfile -k conformance \
+	KERAS_BACKEND=jax $(PYTEST) -n 2 --dist loadgroup -k conformance \
 		tests/companion/models tests/companion/test_blocks.py
 
 test-book: .venv/ready  ## sources, claims, twins, locks

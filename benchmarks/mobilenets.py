@@ -61,8 +61,7 @@ def with_activation(activation):
     blocks, *widths, _ = mobilenet_v3.TABLE["large"]
     swap = {mobilenet_v3.HS: activation}
     rows = tuple((*row[:4], swap.get(row[4], row[4]), row[5]) for row in blocks)
-    table = rows, *widths, activation
-    return mobilenet_v3.build(table, 1.0, (224, 224, 3), 1000, "softmax", activation)
+    return mobilenet_v3.MobileNetV3(rows, *widths, activation, name=activation)
 
 
 def activation_alone(activation):

@@ -107,6 +107,9 @@ PUBLISHED = {  # model: (year, top-1 accuracy in percent, its source)
 
 WEIGHTED = (
     keras.layers.Conv2D,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3D,
+    keras.layers.Conv3DTranspose,
     keras.layers.DepthwiseConv2D,
     keras.layers.Dense,
     RadialBasis,
@@ -115,14 +118,14 @@ WEIGHTED = (
 )
 
 
-def depth(model, input_shape):
+def depth(model):
     """Convolutions and dense layers on the longest way through the network.
 
     A separable convolution counts twice; the small networks inside an attention layer,
     which only weigh what passes, do not count.
     """
     longest, kept = {}, []
-    for _, operation, inputs, outputs in measured_calls(model, input_shape):
+    for _, operation, inputs, outputs in measured_calls(model, None):
         own = 2 * isinstance(operation, keras.layers.SeparableConv2D) or isinstance(
             operation, WEIGHTED
         )
@@ -133,22 +136,35 @@ def depth(model, input_shape):
     return max(longest.values())
 
 
+def without_values(entry, **arguments):
+    with keras.StatelessScope(initialize_variables=False):
+        return entry.build(**arguments)
+
+
+def field(entry, image):
+    """Side of the field of the last map; None without one image to have it in."""
+    if entry.task in ("video", "generation") or image is None:
+        return None
+    features = without_values(entry, classes=None)
+    size = receptive_field(features, input_size=image[:2], ignore_global=True).size
+    return size if isinstance(size, int) else max(size)
+
+
 def measure(name):
+    """One row of the table, for a network of any task."""
     year, accuracy, source = PUBLISHED[name]
     entry = MODELS[name]
-    with keras.StatelessScope(initialize_variables=False):
-        model, features = entry.build(), entry.build(classes=None)
-    image = model.input_shape[1:]
-    field = receptive_field(features, input_size=image[:2], ignore_global=True)
-    size = field.size if isinstance(field.size, int) else max(field.size)
+    model = without_values(entry)
+    shapes = [tensor.shape[1:] for tensor in model.inputs]
+    images = len(shapes[0]) > 1  # a generator reads a row of numbers
     return {
         "model": name,
         "year": year,
-        "side": image[0],
+        "side": shapes[0][-3] if images else None,
         "params": count_params(model),
-        "macs": count_macs(model, image),
-        "depth": depth(model, image),
-        "receptive_field": size,
+        "macs": count_macs(model),
+        "depth": depth(model),
+        "receptive_field": field(entry, shapes[0] if len(shapes) == 1 else None),
         "top1": accuracy,
         "source": source,
     }

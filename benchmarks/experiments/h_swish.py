@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from companion import data
 from companion.complexity import count_macs, count_params
-from companion.models.mobilenet_v3 import build
+from companion.models import MobileNetV3
 from companion.results import FOLDER
 
 FILE = FOLDER / "h_swish.json"
@@ -39,7 +39,12 @@ def network(activation, excite):
         (size, wide, narrow, excite, activation, stride)
         for size, wide, narrow, stride in SIZES
     )
-    net = build((blocks, 96, 64, activation), 1.0, (28, 28, 1), 10, None, "small")
+    net = MobileNetV3(
+        *(blocks, 96, 64, activation),
+        input_shape=(28, 28, 1),
+        classes=10,
+        classifier_activation=None,
+    )
     for layer in net.layers:
         if hasattr(layer, "momentum"):
             layer.momentum = 0.9

@@ -63,7 +63,9 @@ def network(bottleneck, shortcut, narrow):
 def separable():
     """MobileNetV1's blocks, which have no shortcut and no linear layer."""
     rows = ((1, 32), (2, 64), (1, 64), (1, 64), (2, 128), (1, 128))
-    return mobilenet_v1.build(rows, 1.0, (28, 28, 1), 10, None, "separable")
+    return mobilenet_v1.MobileNetV1(
+        rows=rows, input_shape=(28, 28, 1), classes=10, classifier_activation=None
+    )
 
 
 def dead_kernels(net):

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from companion import data
 from companion.complexity import count_macs, count_params
-from companion.models.mobilenet_v1 import build
+from companion.models import MobileNetV1
 from companion.results import FOLDER
 
 DEEP = ((1, 32), (2, 64), (1, 64), (1, 64), (1, 64), (2, 128), (1, 128))
@@ -38,7 +38,13 @@ def resized(images, side, mean, scale):
 def network(rows, width, side, seed):
     """A MobileNet whose moving averages keep up with a short training."""
     keras.utils.set_random_seed(seed)
-    net = build(rows, width, (side, side, 1), 10, None, "mobilenet")
+    net = MobileNetV1(
+        rows=rows,
+        width=width,
+        input_shape=(side, side, 1),
+        classes=10,
+        classifier_activation=None,
+    )
     for layer in net.layers:
         if hasattr(layer, "momentum"):
             layer.momentum = 0.9

@@ -22,6 +22,7 @@ from companion.layers import GroupedConv2D, LocalResponseNormalization
 from companion.models.registry import check_arguments, register
 
 SMALLEST_SIDE = 67  # conv1 to pool5 give 15, 7, 7, 3, 3, 3, 3, 1
+HIDDEN_UNITS = 4096
 
 TABLE = (  # name, kernels, size, stride, padding, groups, first bias     Section 3.5
     ("conv1", 96, 11, 4, "valid", 1, 0.0),
@@ -75,9 +76,9 @@ def pool_then_normalize(x, number):
 
 
 def hidden_dense(x, number):
-    """4096 ReLU units; dropout silences half of them in training (Section 4.2)."""
+    """ReLU units; dropout silences half of them in training (Section 4.2)."""
     x = layers.Dense(
-        4096,
+        HIDDEN_UNITS,
         activation="relu",
         kernel_initializer=gaussian(),
         bias_initializer="ones",
@@ -88,7 +89,9 @@ def hidden_dense(x, number):
 
 def build(after_convolution, input_shape, classes, classifier_activation, name):
     """Eight layers with weights, in the order of the paper's Figure 2."""
-    check_arguments(input_shape, classes, smallest_side=SMALLEST_SIDE)
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=SMALLEST_SIDE, flattened=True
+    )
     inputs = keras.Input(input_shape, name="image")
     x = inputs
     for row in TABLE:

@@ -21,6 +21,7 @@ from keras import layers
 from companion.models.registry import check_arguments, register
 
 SMALLEST_SIDE = 63
+HIDDEN_UNITS = 4096
 
 TABLE = (  # name, kernels, size, stride, padding, pool after it
     ("conv1", 64, 11, 4, 2, "pool1"),
@@ -40,7 +41,7 @@ def convolution(x, filters, size, stride, padding, name):
 def dropout_dense(x, number):
     """Dropout comes before the dense layer here, after it in 2012."""
     x = layers.Dropout(0.5, name=f"drop{number}")(x)
-    return layers.Dense(4096, activation="relu", name=f"fc{number}")(x)
+    return layers.Dense(HIDDEN_UNITS, activation="relu", name=f"fc{number}")(x)
 
 
 @register(
@@ -82,7 +83,9 @@ def AlexNetOneTower(
     Reference: Krizhevsky, arXiv 1404.5997, 2014, footnote 1; torchvision's
     ``models/alexnet.py``.
     """
-    check_arguments(input_shape, classes, smallest_side=SMALLEST_SIDE)
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=SMALLEST_SIDE, flattened=True
+    )
     inputs = keras.Input(input_shape, name="image")
     x = inputs
     for conv, filters, size, stride, padding, pool in TABLE:

@@ -30,8 +30,9 @@ import math
 import keras
 from keras import layers
 
+from companion import arguments
 from companion.layers import BatchNormalization, DropPath, SqueezeExcite
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, variant
 
 TABLE = (  # expansion, kernel, stride, channels, blocks      Table 1, stages 2 to 8
     (1, 3, 1, 16, 1),
@@ -109,8 +110,24 @@ def mbconv(x, expansion, size, stride, filters, drop_rate, name):
             the input, and the stride is 1.
         drop_rate: chance that a sample takes only the shortcut, in training.
         name: first part of the layers' names.
+
+    Shapes:
+        ``(batch, height, width, channels)`` to
+        ``(batch, height / stride, width / stride, filters)``, rounded up.
+
+    Raises:
+        ValueError: if an argument that counts is not a positive integer, or if
+            ``x`` has less than 4 channels or ``drop_rate`` is not below 1.
+
+    Example:
+
+    >>> image = keras.Input((28, 28, 16))
+    >>> mbconv(image, 6, 3, 2, 24, drop_rate=0.2, name="stage3_1").shape
+    (None, 14, 14, 24)
     """
-    channels = x.shape[-1]
+    check_block(x, expansion=expansion, size=size, stride=stride, filters=filters)
+    arguments.number("drop_rate", drop_rate, least=0, below=1)
+    channels = arguments.integer("channels of x", x.shape[-1], least=4)
     y = x
     if expansion > 1:
         y = conv_bn_silu(y, expansion * channels, 1, 1, f"{name}_expand")
@@ -130,16 +147,53 @@ def round_width(channels, width):
     return rounded if rounded >= 0.9 * scaled else rounded + 8
 
 
-def build(table, scaling, input_shape, classes, classifier_activation, name):
-    """A table at one scaling, between the first and the last convolution."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    width, depth, dropout = scaling
-    counts = [math.ceil(row[-1] * depth) for row in table]
+def EfficientNet(
+    width,
+    depth,
+    dropout,
+    *,
+    input_shape=(224, 224, 3),
+    classes=1000,
+    classifier_activation="softmax",
+    name="efficientnet",
+):
+    """B0 scaled in width and depth: the rows of ``TABLE`` between two convolutions.
+
+    Args:
+        width: factor on the channels of B0, a positive number; they are rounded to
+            multiples of 8.
+        depth: factor on the blocks of each stage, a positive number; rounded up.
+        dropout: rate of the dropout before the classifier, below 1.
+        input_shape: ``(height, width, channels)``; a side may be ``None``, for
+            images of any size.
+        classes: length of the output; ``None`` stops at the feature map of stage 9.
+        classifier_activation: activation of ``fc``; ``None`` gives logits.
+        name: name of the model.
+
+    Returns:
+        A ``keras.Model``.
+
+    Raises:
+        ValueError: if a factor is not a positive number; if ``input_shape`` is not a
+            triple or has no fixed number of channels; if ``classes`` is neither
+            ``None`` nor a positive integer.
+
+    Example:
+
+    >>> EfficientNet(0.25, 0.5, 0.2, input_shape=(32, 32, 3), classes=7).output.shape
+    (None, 7)
+
+    Reference: Tan and Le, arXiv 1905.11946, Tables 1 and 2.
+    """
+    input_shape, classes = check_arguments(input_shape, classes)
+    arguments.number("width", width, above=0)
+    arguments.number("depth", depth, above=0)
+    arguments.number("dropout", dropout, least=0, below=1)
+    counts = [math.ceil(row[-1] * depth) for row in TABLE]
     inputs = keras.Input(input_shape, name="image")
     x = conv_bn_silu(inputs, round_width(32, width), 3, 2, "stage1")
     done = 0
-    rows = zip(table, counts, strict=True)
+    rows = zip(TABLE, counts, strict=True)
     for stage, ((expansion, size, stride, channels, _), count) in enumerate(rows, 2):
         for number in range(1, count + 1):
             x = mbconv(
@@ -160,37 +214,16 @@ def build(table, scaling, input_shape, classes, classifier_activation, name):
     return keras.Model(inputs, x, name=name)
 
 
-@register(
+@variant(
+    EfficientNet,
     params=5_288_548,
     macs=385_814_752,
+    feature_map=(7, 7, 1280),
     source="timm 1.0.31 tf_efficientnet_b0 and torchvision 0.28 efficientnet_b0 "
     "(paper, Table 2: 5.3 million, 0.39 billion)",
 )
-def EfficientNetB0(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="efficientnet_b0",
-):
+def EfficientNetB0(*, name="efficientnet_b0", **options):
     """EfficientNet-B0: the network that the search found, 16 blocks.
-
-    Args:
-        input_shape: ``(height, width, channels)``; a side may be ``None``, for
-            images of any size.
-        classes: length of the output; ``None`` stops at the feature map of stage 9.
-        classifier_activation: activation of ``fc``; ``None`` gives logits.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 1280)``.
-
-    Raises:
-        ValueError: if ``input_shape`` is not a triple or has no fixed number of
-            channels; if ``classes`` is neither ``None`` nor a positive integer.
-
-    Example:
 
     >>> model = EfficientNetB0(classes=None)
     >>> model.get_layer("stage3_1_se").reduce.units  # 16 / 4, for 96 channels
@@ -200,295 +233,109 @@ def EfficientNetB0(
 
     Reference: Tan and Le, arXiv 1905.11946, Table 1.
     """
-    return build(
-        TABLE, SCALING["B0"], input_shape, classes, classifier_activation, name
-    )
+    return EfficientNet(*SCALING["B0"], name=name, **options)
 
 
-@register(
+@variant(
+    EfficientNet,
     params=7_794_184,
     macs=686_802_832,
+    feature_map=(8, 8, 1280),
     source="timm 1.0.31 tf_efficientnet_b1 and torchvision 0.28 efficientnet_b1 "
     "(paper, Table 2: 7.8 million, 0.70 billion)",
 )
-def EfficientNetB1(
-    *,
-    input_shape=(240, 240, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="efficientnet_b1",
-):
+def EfficientNetB1(*, input_shape=(240, 240, 3), name="efficientnet_b1", **options):
     """EfficientNet-B1: B0 with 23 blocks and an image of 240 x 240.
 
     The width is B0's: 1.1**0.5 is rounded to 1.0.
 
-    Args:
-        input_shape: as for ``EfficientNetB0``.
-        classes: as for ``EfficientNetB0``.
-        classifier_activation: as for ``EfficientNetB0``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 240, 240, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 8, 8, 1280)``.
-
-    Raises:
-        ValueError: as ``EfficientNetB0``.
-
-    Example:
-
     >>> model = EfficientNetB1(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("stage7_5_add").output.shape  # B0 has four blocks here
     (None, 1, 1, 192)
-
-    Reference: Tan and Le, arXiv 1905.11946, Tables 1 and 2.
     """
-    return build(
-        TABLE, SCALING["B1"], input_shape, classes, classifier_activation, name
-    )
+    options |= {"input_shape": input_shape, "name": name}
+    return EfficientNet(*SCALING["B1"], **options)
 
 
-@register(
+@variant(
+    EfficientNet,
     params=9_109_994,
     macs=993_561_872,
+    feature_map=(9, 9, 1408),
     source="timm 1.0.31 tf_efficientnet_b2 and torchvision 0.28 efficientnet_b2 "
     "(paper, Table 2: 9.2 million, 1.0 billion)",
 )
-def EfficientNetB2(
-    *,
-    input_shape=(260, 260, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="efficientnet_b2",
-):
-    """EfficientNet-B2: phi = 1, 1.1 times as wide as B0 and 1.2 times as deep.
-
-    Args:
-        input_shape: as for ``EfficientNetB0``.
-        classes: as for ``EfficientNetB0``.
-        classifier_activation: as for ``EfficientNetB0``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 260, 260, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 9, 9, 1408)``.
-
-    Raises:
-        ValueError: as ``EfficientNetB0``.
-
-    Example:
-
-    >>> model = EfficientNetB2(input_shape=(32, 32, 3), classes=None)
-    >>> model.output.shape
-    (None, 1, 1, 1408)
-
-    Reference: Tan and Le, arXiv 1905.11946, Tables 1 and 2.
-    """
-    return build(
-        TABLE, SCALING["B2"], input_shape, classes, classifier_activation, name
-    )
+def EfficientNetB2(*, input_shape=(260, 260, 3), name="efficientnet_b2", **options):
+    """EfficientNet-B2: phi = 1, 1.1 times as wide as B0 and 1.2 times as deep."""
+    options |= {"input_shape": input_shape, "name": name}
+    return EfficientNet(*SCALING["B2"], **options)
 
 
-@register(
+@variant(
+    EfficientNet,
     params=12_233_232,
     macs=1_827_141_392,
+    feature_map=(10, 10, 1536),
     source="timm 1.0.31 tf_efficientnet_b3 and torchvision 0.28 efficientnet_b3 "
     "(paper, Table 2: 12 million, 1.8 billion)",
 )
-def EfficientNetB3(
-    *,
-    input_shape=(300, 300, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="efficientnet_b3",
-):
-    """EfficientNet-B3: 1.2 times as wide as B0 and 1.4 times as deep.
-
-    Args:
-        input_shape: as for ``EfficientNetB0``.
-        classes: as for ``EfficientNetB0``.
-        classifier_activation: as for ``EfficientNetB0``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 300, 300, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 10, 10, 1536)``.
-
-    Raises:
-        ValueError: as ``EfficientNetB0``.
-
-    Example:
-
-    >>> model = EfficientNetB3(input_shape=(32, 32, 3), classes=None)
-    >>> model.output.shape
-    (None, 1, 1, 1536)
-
-    Reference: Tan and Le, arXiv 1905.11946, Tables 1 and 2.
-    """
-    return build(
-        TABLE, SCALING["B3"], input_shape, classes, classifier_activation, name
-    )
+def EfficientNetB3(*, input_shape=(300, 300, 3), name="efficientnet_b3", **options):
+    """EfficientNet-B3: 1.2 times as wide as B0 and 1.4 times as deep."""
+    options |= {"input_shape": input_shape, "name": name}
+    return EfficientNet(*SCALING["B3"], **options)
 
 
-@register(
+@variant(
+    EfficientNet,
     params=19_341_616,
     macs=4_393_771_024,
+    feature_map=(12, 12, 1792),
     source="timm 1.0.31 tf_efficientnet_b4 and torchvision 0.28 efficientnet_b4 "
     "(paper, Table 2: 19 million, 4.2 billion)",
 )
-def EfficientNetB4(
-    *,
-    input_shape=(380, 380, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="efficientnet_b4",
-):
-    """EfficientNet-B4: 1.4 times as wide as B0 and 1.8 times as deep.
-
-    Args:
-        input_shape: as for ``EfficientNetB0``.
-        classes: as for ``EfficientNetB0``.
-        classifier_activation: as for ``EfficientNetB0``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 380, 380, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 12, 12, 1792)``.
-
-    Raises:
-        ValueError: as ``EfficientNetB0``.
-
-    Example:
-
-    >>> model = EfficientNetB4(input_shape=(32, 32, 3), classes=None)
-    >>> model.output.shape
-    (None, 1, 1, 1792)
-
-    Reference: Tan and Le, arXiv 1905.11946, Tables 1 and 2.
-    """
-    return build(
-        TABLE, SCALING["B4"], input_shape, classes, classifier_activation, name
-    )
+def EfficientNetB4(*, input_shape=(380, 380, 3), name="efficientnet_b4", **options):
+    """EfficientNet-B4: 1.4 times as wide as B0 and 1.8 times as deep."""
+    options |= {"input_shape": input_shape, "name": name}
+    return EfficientNet(*SCALING["B4"], **options)
 
 
-@register(
+@variant(
+    EfficientNet,
     params=30_389_784,
     macs=10_266_384_752,
+    feature_map=(15, 15, 2048),
     source="timm 1.0.31 tf_efficientnet_b5 and torchvision 0.28 efficientnet_b5 "
     "(paper, Table 2: 30 million, 9.9 billion)",
 )
-def EfficientNetB5(
-    *,
-    input_shape=(456, 456, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="efficientnet_b5",
-):
-    """EfficientNet-B5: 1.6 times as wide as B0 and 2.2 times as deep.
-
-    Args:
-        input_shape: as for ``EfficientNetB0``.
-        classes: as for ``EfficientNetB0``.
-        classifier_activation: as for ``EfficientNetB0``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 456, 456, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 15, 15, 2048)``.
-
-    Raises:
-        ValueError: as ``EfficientNetB0``.
-
-    Example:
-
-    >>> model = EfficientNetB5(input_shape=(32, 32, 3), classes=None)
-    >>> model.output.shape
-    (None, 1, 1, 2048)
-
-    Reference: Tan and Le, arXiv 1905.11946, Tables 1 and 2.
-    """
-    return build(
-        TABLE, SCALING["B5"], input_shape, classes, classifier_activation, name
-    )
+def EfficientNetB5(*, input_shape=(456, 456, 3), name="efficientnet_b5", **options):
+    """EfficientNet-B5: 1.6 times as wide as B0 and 2.2 times as deep."""
+    options |= {"input_shape": input_shape, "name": name}
+    return EfficientNet(*SCALING["B5"], **options)
 
 
-@register(
+@variant(
+    EfficientNet,
     params=43_040_704,
     macs=19_067_593_536,
+    feature_map=(17, 17, 2304),
     source="timm 1.0.31 tf_efficientnet_b6 and torchvision 0.28 efficientnet_b6 "
     "(paper, Table 2: 43 million, 19 billion)",
 )
-def EfficientNetB6(
-    *,
-    input_shape=(528, 528, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="efficientnet_b6",
-):
-    """EfficientNet-B6: 1.8 times as wide as B0 and 2.6 times as deep.
-
-    Args:
-        input_shape: as for ``EfficientNetB0``.
-        classes: as for ``EfficientNetB0``.
-        classifier_activation: as for ``EfficientNetB0``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 528, 528, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 17, 17, 2304)``.
-
-    Raises:
-        ValueError: as ``EfficientNetB0``.
-
-    Example:
-
-    >>> model = EfficientNetB6(input_shape=(32, 32, 3), classes=None)
-    >>> model.output.shape
-    (None, 1, 1, 2304)
-
-    Reference: Tan and Le, arXiv 1905.11946, Tables 1 and 2.
-    """
-    return build(
-        TABLE, SCALING["B6"], input_shape, classes, classifier_activation, name
-    )
+def EfficientNetB6(*, input_shape=(528, 528, 3), name="efficientnet_b6", **options):
+    """EfficientNet-B6: 1.8 times as wide as B0 and 2.6 times as deep."""
+    options |= {"input_shape": input_shape, "name": name}
+    return EfficientNet(*SCALING["B6"], **options)
 
 
-@register(
+@variant(
+    EfficientNet,
     params=66_347_960,
     macs=37_745_884_192,
+    feature_map=(19, 19, 2560),
     source="timm 1.0.31 tf_efficientnet_b7 and torchvision 0.28 efficientnet_b7 "
     "(paper, Table 2: 66 million, 37 billion)",
 )
-def EfficientNetB7(
-    *,
-    input_shape=(600, 600, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="efficientnet_b7",
-):
-    """EfficientNet-B7: twice as wide as B0 and 3.1 times as deep, 55 blocks.
-
-    Args:
-        input_shape: as for ``EfficientNetB0``.
-        classes: as for ``EfficientNetB0``.
-        classifier_activation: as for ``EfficientNetB0``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 600, 600, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 19, 19, 2560)``.
-
-    Raises:
-        ValueError: as ``EfficientNetB0``.
-
-    Example:
-
-    >>> model = EfficientNetB7(input_shape=(32, 32, 3), classes=None)
-    >>> model.output.shape
-    (None, 1, 1, 2560)
-
-    Reference: Tan and Le, arXiv 1905.11946, Tables 1 and 2.
-    """
-    return build(
-        TABLE, SCALING["B7"], input_shape, classes, classifier_activation, name
-    )
+def EfficientNetB7(*, input_shape=(600, 600, 3), name="efficientnet_b7", **options):
+    """EfficientNet-B7: twice as wide as B0 and 3.1 times as deep, 55 blocks."""
+    options |= {"input_shape": input_shape, "name": name}
+    return EfficientNet(*SCALING["B7"], **options)

@@ -22,7 +22,7 @@ import keras
 from keras import layers
 
 from companion.layers import BatchNormalization, GlobalContext
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, register
 
 
 def conv_bn(x, filters, size, stride, name):
@@ -48,12 +48,13 @@ def conv_bn_relu(x, filters, size, stride, name):
 
 def bottleneck(x, filters, stride, ratio, name):
     """1x1, 3x3, 1x1, global context unless ``ratio`` is ``None``, shortcut."""
+    check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 1, 1, f"{name}_1")
     y = conv_bn_relu(y, filters, 3, stride, f"{name}_2")
     y = conv_bn(y, 4 * filters, 1, 1, f"{name}_3")
     if ratio is not None:
         y = GlobalContext(ratio=ratio, name=f"{name}_gc")(y)
-    if x.shape[-1] != y.shape[-1]:
+    if stride > 1 or x.shape[-1] != y.shape[-1]:
         x = conv_bn(x, y.shape[-1], 1, stride, f"{name}_shortcut")
     y = layers.Add(name=f"{name}_add")([y, x])
     return layers.ReLU(name=f"{name}_relu")(y)
@@ -67,27 +68,10 @@ TABLE = (  # stage, blocks, ratio of their global contexts
 )
 
 
-def build(table, input_shape, classes, classifier_activation, name):
-    """The rows of the table between the stem and the classifier."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    inputs = keras.Input(input_shape, name="image")
-    x = conv_bn_relu(inputs, 64, 7, 2, "conv1")
-    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
-    x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)
-    for index, (stage, count, ratio) in enumerate(table):
-        for number in range(1, count + 1):
-            stride = 2 if number == 1 and index > 0 else 1
-            x = bottleneck(x, 2**index * 64, stride, ratio, f"{stage}_{number}")
-    if classes is not None:
-        x = layers.GlobalAveragePooling2D(name="pool5")(x)
-        x = layers.Dense(classes, activation=classifier_activation, name="fc")(x)
-    return keras.Model(inputs, x, name=name)
-
-
 @register(
     params=28_078_773,
     macs=4_094_785_536,
+    feature_map=(7, 7, 2048),
     source="ContextBlock2d of xvjiarui/GCNet in torchvision 0.28 resnet50 "
     "(paper: 28.08 million)",
 )
@@ -125,4 +109,16 @@ def GCResNet50(
 
     Reference: Cao et al., arXiv 1904.11492, Sections 3.5 and 4.2.
     """
-    return build(TABLE, input_shape, classes, classifier_activation, name)
+    input_shape, classes = check_arguments(input_shape, classes)
+    inputs = keras.Input(input_shape, name="image")
+    x = conv_bn_relu(inputs, 64, 7, 2, "conv1")
+    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
+    x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)
+    for index, (stage, count, ratio) in enumerate(TABLE):
+        for number in range(1, count + 1):
+            stride = 2 if number == 1 and index > 0 else 1
+            x = bottleneck(x, 2**index * 64, stride, ratio, f"{stage}_{number}")
+    if classes is not None:
+        x = layers.GlobalAveragePooling2D(name="pool5")(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="fc")(x)
+    return keras.Model(inputs, x, name=name)

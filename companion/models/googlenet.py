@@ -31,8 +31,9 @@ called 5x5, without biases, with batch normalization and without response normal
 import keras
 from keras import layers
 
+from companion import arguments
 from companion.layers import LocalResponseNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, register
 
 SMALLEST_SIDE_OF_HEADS = 65  # leaves 5x5 after 4a, one window of their pooling
 
@@ -99,6 +100,8 @@ def inception(x, widths, name):
     >>> inception(image, (64, 96, 128, 16, 32, 32), "inception_3a").shape
     (None, 28, 28, 256)
     """
+    widths = arguments.integers("widths", widths, count=6)
+    check_block(x)
     filters1, reduce3, filters3, reduce5, filters5, projection = widths
     a = convolution(x, filters1, 1, f"{name}_1x1")
     b = convolution(x, reduce3, 1, f"{name}_3x3_reduce")
@@ -185,16 +188,17 @@ def GoogLeNet(
 
     Reference: Szegedy et al., arXiv 1409.4842, Section 5, Table 1 and Figure 3.
     """
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+    input_shape, classes = check_arguments(
+        input_shape,
+        classes,
+        smallest_side=SMALLEST_SIDE_OF_HEADS if auxiliary else 1,
+        flattened=auxiliary,
+    )
     if auxiliary and classes is None:
         raise ValueError(
             "Auxiliary heads are classifiers: they need `classes`. "
             f"Received: auxiliary={auxiliary}, classes=None"
         )
-    if auxiliary:
-        check_arguments(input_shape, classes, smallest_side=SMALLEST_SIDE_OF_HEADS)
-    else:
-        check_arguments(input_shape, None, smallest_side=1)
     inputs = keras.Input(input_shape, name="image")
     x = stem(inputs)
     heads = []

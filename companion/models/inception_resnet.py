@@ -31,7 +31,7 @@ import keras
 from keras import layers
 
 from companion.layers import BatchNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, variant
 
 SMALLEST_SIDE = 75  # leaves 7x7, 3x3 and 1x1 in the three kinds of modules
 
@@ -173,10 +173,46 @@ TABLE_V2 = (  # the released network
 )
 
 
-def build(stem, table, input_shape, classes, classifier_activation, name):
-    """The rows of a table between a stem and the classifier."""
-    check_arguments(input_shape, None, smallest_side=SMALLEST_SIDE)
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+def InceptionResNet(
+    stem,
+    table,
+    *,
+    input_shape=(299, 299, 3),
+    classes=1000,
+    classifier_activation="softmax",
+    name="inception_resnet",
+):
+    """A stem, the modules of a table, a classifier.
+
+    Args:
+        stem: ``stem_v1`` or ``stem_v2``.
+        table: name, block, number of repetitions and widths of each row.
+        input_shape: ``(height, width, channels)``, sides of 75 or more, or ``None``
+            for images of any size.
+        classes: length of the output; ``None`` stops at the last feature map.
+        classifier_activation: activation of ``fc``; ``None`` gives logits.
+        name: name of the model.
+
+    Returns:
+        A ``keras.Model``.
+
+    Raises:
+        ValueError: if ``input_shape`` is not a triple, has a side below 75 or no
+            fixed number of channels; if ``classes`` is neither ``None`` nor a positive
+            integer.
+
+    Example:
+
+    >>> table = [("inception_a", inception_a, 2, (32, 32))]
+    >>> small = InceptionResNet(stem_v1, table, input_shape=(75, 75, 3), classes=7)
+    >>> small.get_layer("inception_a2_relu").output.shape
+    (None, 7, 7, 256)
+
+    Reference: Szegedy et al., arXiv 1602.07261, Figures 7 and 10 to 19.
+    """
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=SMALLEST_SIDE
+    )
     inputs = keras.Input(input_shape, name="image")
     x = stem(inputs)
     for row, block, count, widths in table:
@@ -189,39 +225,16 @@ def build(stem, table, input_shape, classes, classifier_activation, name):
     return keras.Model(inputs, x, name=name)
 
 
-@register(
+@variant(
+    InceptionResNet,
     params=22_756_328,
     macs=6_206_361_696,
+    feature_map=(8, 8, 1792),
     source="pytorchcv 0.0.74 inceptionresnetv1 with five modules C, as in the paper, "
     "and the paper's classifier instead of its dense layer of 512 units",
 )
-def InceptionResNetV1(
-    *,
-    input_shape=(299, 299, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="inception_resnet_v1",
-):
+def InceptionResNetV1(*, name="inception_resnet_v1", **options):
     """Inception-ResNet-v1: 5 + 10 + 5 modules, about the cost of Inception-v3.
-
-    Args:
-        input_shape: ``(height, width, channels)``, sides of 75 or more, or ``None``
-            for images of any size.
-        classes: length of the output; ``None`` stops at the feature map of the last
-            module.
-        classifier_activation: activation of ``fc``; ``None`` gives logits.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 299, 299, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 8, 8, 1792)``.
-
-    Raises:
-        ValueError: if ``input_shape`` is not a triple, has a side below 75 or no
-            fixed number of channels; if ``classes`` is neither ``None`` nor a positive
-            integer.
-
-    Example:
 
     >>> model = InceptionResNetV1(input_shape=(75, 75, 3), classes=None)
     >>> model.get_layer("inception_b10_relu").output.shape
@@ -231,37 +244,18 @@ def InceptionResNetV1(
 
     Reference: Szegedy et al., arXiv 1602.07261, Figures 7 and 10 to 15.
     """
-    return build(stem_v1, TABLE_V1, input_shape, classes, classifier_activation, name)
+    return InceptionResNet(stem_v1, TABLE_V1, name=name, **options)
 
 
-@register(
+@variant(
+    InceptionResNet,
     params=55_843_464,
     macs=13_155_794_016,
+    feature_map=(8, 8, 1536),
     source="timm 1.0.31 inception_resnet_v2 and pytorchcv 0.0.74 inceptionresnetv2",
 )
-def InceptionResNetV2(
-    *,
-    input_shape=(299, 299, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="inception_resnet_v2",
-):
-    """Inception-ResNet-v2 as released: 10 + 20 + 10 modules.
-
-    Args:
-        input_shape: as for ``InceptionResNetV1``.
-        classes: as for ``InceptionResNetV1``; ``None`` stops at ``conv7``.
-        classifier_activation: as for ``InceptionResNetV1``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 299, 299, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 8, 8, 1536)``.
-
-    Raises:
-        ValueError: as ``InceptionResNetV1``.
-
-    Example:
+def InceptionResNetV2(*, name="inception_resnet_v2", **options):
+    """Inception-ResNet-v2 as released: 10 + 20 + 10 modules and ``conv7``.
 
     >>> model = InceptionResNetV2(input_shape=(75, 75, 3), classes=None)
     >>> model.get_layer("last_inception_c_add").output.shape
@@ -269,4 +263,4 @@ def InceptionResNetV2(
 
     Reference: Szegedy et al., arXiv 1602.07261, Section 3.2 and Figures 16 to 19.
     """
-    return build(stem_v2, TABLE_V2, input_shape, classes, classifier_activation, name)
+    return InceptionResNet(stem_v2, TABLE_V2, name=name, **options)

@@ -147,8 +147,7 @@ def InceptionV2(
 
     Reference: Ioffe, Szegedy, arXiv 1502.03167, Section 4.2 and Figure 5.
     """
-    check_arguments(input_shape, None, smallest_side=1)
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+    input_shape, classes = check_arguments(input_shape, classes)
     inputs = keras.Input(input_shape, name="image")
     x = conv_bn(inputs, 64, 7, "conv1", stride=2)
     x = halving_pool(x, "pool1")

@@ -264,8 +264,7 @@ def InceptionV3(
     Reference: Szegedy et al., arXiv 1512.00567, Section 6, Table 1, Figures 5 to 10.
     """
     smallest = SMALLEST_SIDE_OF_HEAD if auxiliary else SMALLEST_SIDE
-    check_arguments(input_shape, None, smallest_side=smallest)
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+    input_shape, classes = check_arguments(input_shape, classes, smallest_side=smallest)
     if auxiliary and classes is None:
         raise ValueError(
             "The auxiliary head is a classifier: it needs `classes`. "

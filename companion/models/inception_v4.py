@@ -142,22 +142,6 @@ TABLE = (  # block, how often      Figure 9
 )
 
 
-def build(table, input_shape, classes, classifier_activation, name):
-    """The rows of a table between the stem and the classifier."""
-    check_arguments(input_shape, None, smallest_side=SMALLEST_SIDE)
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    inputs = keras.Input(input_shape, name="image")
-    x = stem(inputs)
-    for row, block, count in table:
-        for number in range(1, count + 1):
-            x = block(x, row if count == 1 else f"{row}{number}")
-    if classes is not None:
-        x = layers.GlobalAveragePooling2D(name="average")(x)
-        x = layers.Dropout(0.2, name="drop")(x)
-        x = layers.Dense(classes, activation=classifier_activation, name="fc")(x)
-    return keras.Model(inputs, x, name=name)
-
-
 @register(
     params=42_679_816,
     macs=12_253_974_624,
@@ -199,4 +183,16 @@ def InceptionV4(
 
     Reference: Szegedy et al., arXiv 1602.07261, Figures 3 to 9.
     """
-    return build(TABLE, input_shape, classes, classifier_activation, name)
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=SMALLEST_SIDE
+    )
+    inputs = keras.Input(input_shape, name="image")
+    x = stem(inputs)
+    for row, block, count in TABLE:
+        for number in range(1, count + 1):
+            x = block(x, row if count == 1 else f"{row}{number}")
+    if classes is not None:
+        x = layers.GlobalAveragePooling2D(name="average")(x)
+        x = layers.Dropout(0.2, name="drop")(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="fc")(x)
+    return keras.Model(inputs, x, name=name)

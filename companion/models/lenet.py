@@ -153,7 +153,9 @@ def LeNet5(
 
     Reference: LeCun et al., 1998, Section II-B, Figures 2 and 3, Table I.
     """
-    check_arguments(input_shape, classes, smallest_side=32)
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=32, flattened=True
+    )
     if classes is not None and classes > 10:
         raise ValueError(
             "`classes` must be 10 or less: there are code words for ten digits. "
@@ -226,7 +228,9 @@ def LeNet5Modern(
 
     Reference: LeCun et al., 1998, Figure 2, for the shapes.
     """
-    check_arguments(input_shape, classes, smallest_side=16)
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=16, flattened=True
+    )
     inputs = keras.Input(input_shape, name="image")
     x = layers.Conv2D(6, 5, activation="tanh", name="C1")(inputs)
     x = layers.AveragePooling2D(2, name="S2")(x)

@@ -29,8 +29,9 @@ say so, and this file does not do it.
 import keras
 from keras import layers
 
+from companion import arguments
 from companion.layers import BatchNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, register
 
 TABLE = (  # stride of the depthwise layer, filters of the pointwise layer     Table 1
     (1, 64),
@@ -68,6 +69,7 @@ def depthwise_bn_relu6(x, stride, name):
 
 def depthwise_separable(x, filters, stride, name):
     """Filter every channel, then mix them (Figure 3, right)."""
+    check_block(x, filters=filters, stride=stride)
     x = depthwise_bn_relu6(x, stride, f"{name}_depthwise")
     return conv_bn_relu6(x, filters, 1, 1, f"{name}_pointwise")
 
@@ -77,33 +79,13 @@ def thinned(filters, width):
     return max(8, int(width * filters))
 
 
-def build(rows, width, input_shape, classes, classifier_activation, name):
-    """A full convolution, the rows of the table, the classifier."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    if not (isinstance(width, (int, float)) and width > 0):
-        raise ValueError(f"`width` must be a positive number. Received: width={width}")
-    inputs = keras.Input(input_shape, name="image")
-    x = conv_bn_relu6(inputs, thinned(32, width), 3, 2, "conv1")
-    for number, (stride, filters) in enumerate(rows, start=1):
-        x = depthwise_separable(x, thinned(filters, width), stride, f"block{number}")
-    if classes is not None:
-        x = layers.GlobalAveragePooling2D(name="pool")(x)
-        x = layers.Dense(classes, activation=classifier_activation, name="fc")(x)
-    return keras.Model(inputs, x, name=name)
-
-
 def image_shape(resolution, input_shape):
     """``input_shape``, or a square colour image of this resolution."""
-    if not isinstance(resolution, int) or resolution < 1:
-        raise ValueError(
-            "`resolution` must be a positive integer. "
-            f"Received: resolution={resolution!r}"
-        )
+    resolution = arguments.integer("resolution", resolution)
     if input_shape is None:
         return (resolution, resolution, 3)
-    check_arguments(input_shape, None, smallest_side=1)
-    if resolution != 224 and tuple(input_shape[:2]) != (resolution, resolution):
+    input_shape, _ = check_arguments(input_shape, None)
+    if resolution != 224 and input_shape[:2] != (resolution, resolution):
         raise ValueError(
             "`resolution` and `input_shape` must agree: give one of them. "
             f"Received: resolution={resolution}, input_shape={input_shape}"
@@ -126,6 +108,7 @@ def MobileNetV1(
     input_shape=None,
     classes=1000,
     classifier_activation="softmax",
+    rows=TABLE,
     name="mobilenet_v1",
 ):
     """MobileNet with width multiplier alpha and resolution multiplier rho.
@@ -143,6 +126,8 @@ def MobileNetV1(
             the place of ``resolution``, which must then be left out or say the same.
         classes: length of the output; ``None`` stops at the feature map of block13.
         classifier_activation: activation of ``fc``; ``None`` gives logits.
+        rows: stride of the depthwise layer and filters of the pointwise layer of each
+            block, for networks of one's own; by default those of Table 1.
         name: name of the model.
 
     Shapes:
@@ -164,5 +149,14 @@ def MobileNetV1(
 
     Reference: Howard et al., arXiv 1704.04861, Table 1, Sections 3.3 and 3.4.
     """
-    shape = image_shape(resolution, input_shape)
-    return build(TABLE, width, shape, classes, classifier_activation, name)
+    input_shape = image_shape(resolution, input_shape)
+    input_shape, classes = check_arguments(input_shape, classes)
+    arguments.number("width", width, above=0)
+    inputs = keras.Input(input_shape, name="image")
+    x = conv_bn_relu6(inputs, thinned(32, width), 3, 2, "conv1")
+    for number, (stride, filters) in enumerate(rows, start=1):
+        x = depthwise_separable(x, thinned(filters, width), stride, f"block{number}")
+    if classes is not None:
+        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="fc")(x)
+    return keras.Model(inputs, x, name=name)

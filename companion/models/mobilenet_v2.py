@@ -24,10 +24,11 @@ The paper trains with dropout and gives no rate (Section 3.3); the released code
 import keras
 from keras import layers
 
+from companion import arguments
 from companion.layers import BatchNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, register
 
-TABLE = (  # t: expansion, c: channels, n: repetitions, s: first stride     Table 2
+TABLE = (  # expansion, channels, blocks, stride of the first      Table 2: t, c, n, s
     (1, 16, 1, 1),
     (6, 24, 2, 2),
     (6, 32, 3, 2),
@@ -68,6 +69,7 @@ def inverted_residual(x, filters, expansion, stride, name):
 
     An expansion of 1 needs no layer: the first block filters its input as it is.
     """
+    check_block(x, filters=filters, expansion=expansion, stride=stride)
     y = x
     if expansion > 1:
         y = conv_bn_relu6(y, expansion * x.shape[-1], 1, 1, f"{name}_expand")
@@ -88,26 +90,6 @@ def make_divisible(channels, divisor=8):
     return rounded if rounded >= 0.9 * channels else rounded + divisor
 
 
-def build(rows, width, input_shape, classes, classifier_activation, name):
-    """A full convolution, the rows of the table, 1280 channels, the classifier."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    if not (isinstance(width, (int, float)) and width > 0):
-        raise ValueError(f"`width` must be a positive number. Received: width={width}")
-    inputs = keras.Input(input_shape, name="image")
-    x = conv_bn_relu6(inputs, make_divisible(32 * width), 3, 2, "conv1")
-    for row, (t, c, n, s) in enumerate(rows, start=1):
-        for number in range(1, n + 1):
-            stride = s if number == 1 else 1
-            filters = make_divisible(c * width)
-            x = inverted_residual(x, filters, t, stride, f"block{row}_{number}")
-    x = conv_bn_relu6(x, make_divisible(1280 * max(1, width)), 1, 1, "conv2")
-    if classes is not None:
-        x = layers.GlobalAveragePooling2D(name="pool")(x)
-        x = layers.Dense(classes, activation=classifier_activation, name="fc")(x)
-    return keras.Model(inputs, x, name=name)
-
-
 @register(
     params=3_504_872,
     macs=300_774_272,
@@ -122,6 +104,7 @@ def MobileNetV2(
     input_shape=(224, 224, 3),
     classes=1000,
     classifier_activation="softmax",
+    rows=TABLE,
     name="mobilenet_v2",
 ):
     """MobileNetV2: 17 inverted residuals, ten of them with a shortcut.
@@ -134,6 +117,8 @@ def MobileNetV2(
             images of any size.
         classes: length of the output; ``None`` stops at the feature map of conv2.
         classifier_activation: activation of ``fc``; ``None`` gives logits.
+        rows: expansion, channels, number of blocks and stride of the first, for
+            networks of one's own; by default those of Table 2.
         name: name of the model.
 
     Shapes:
@@ -155,4 +140,17 @@ def MobileNetV2(
 
     Reference: Sandler et al., arXiv 1801.04381, Tables 1 and 2, Section 6.1.
     """
-    return build(TABLE, width, input_shape, classes, classifier_activation, name)
+    input_shape, classes = check_arguments(input_shape, classes)
+    arguments.number("width", width, above=0)
+    inputs = keras.Input(input_shape, name="image")
+    x = conv_bn_relu6(inputs, make_divisible(32 * width), 3, 2, "conv1")
+    for row, (expansion, channels, count, first_stride) in enumerate(rows, start=1):
+        filters = make_divisible(channels * width)
+        for number in range(1, count + 1):
+            stride = first_stride if number == 1 else 1
+            x = inverted_residual(x, filters, expansion, stride, f"block{row}_{number}")
+    x = conv_bn_relu6(x, make_divisible(1280 * max(1, width)), 1, 1, "conv2")
+    if classes is not None:
+        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="fc")(x)
+    return keras.Model(inputs, x, name=name)

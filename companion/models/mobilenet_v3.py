@@ -25,8 +25,9 @@ Where the paper is silent, this file does what the released TensorFlow code does
 import keras
 from keras import layers
 
+from companion import arguments
 from companion.layers import BatchNormalization, SqueezeExcite
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, variant
 
 HS, RE = "hard_silu", "relu"
 
@@ -105,6 +106,7 @@ def inverted_residual(x, size, expanded, filters, excite, activation, stride, na
 
     The gates multiply the wide map. They are computed from a quarter of its channels.
     """
+    check_block(x, size=size, expanded=expanded, filters=filters, stride=stride)
     y = x
     if expanded != x.shape[-1]:
         y = conv_bn_activation(y, expanded, 1, 1, activation, f"{name}_expand")
@@ -128,55 +130,29 @@ def make_divisible(channels, divisor=8):
     return rounded if rounded >= 0.9 * channels else rounded + divisor
 
 
-def build(row, width, input_shape, classes, classifier_activation, name):
-    """A full convolution, the blocks, the cheap end of Section 5.1, the classifier."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    if not (isinstance(width, (int, float)) and width > 0):
-        raise ValueError(f"`width` must be a positive number. Received: width={width}")
-    blocks, last_filters, last_units, nonlinearity = row
-    inputs = keras.Input(input_shape, name="image")
-    before = 16
-    x = conv_bn_activation(
-        inputs, make_divisible(before * width), 3, 2, nonlinearity, "conv1"
-    )
-    for number, (size, expanded, filters, *rest) in enumerate(blocks, start=1):
-        wide = make_divisible(x.shape[-1] * expanded / before)
-        narrow = make_divisible(filters * width)
-        x = inverted_residual(x, size, wide, narrow, *rest, f"block{number}")
-        before = filters
-    last_filters = make_divisible(last_filters * width)
-    x = conv_bn_activation(x, last_filters, 1, 1, nonlinearity, "conv2")
-    if classes is not None:
-        x = layers.GlobalAveragePooling2D(name="pool")(x)
-        last_units = make_divisible(last_units * max(1, width))
-        x = layers.Dense(last_units, activation=nonlinearity, name="fc1")(x)
-        x = layers.Dropout(0.2, name="drop")(x)
-        x = layers.Dense(classes, activation=classifier_activation, name="fc2")(x)
-    return keras.Model(inputs, x, name=name)
-
-
-@register(
-    params=5_483_032,
-    macs=216_589_760,
-    source="keras.applications MobileNetV3Large (Keras 3.15), torchvision 0.28 "
-    "mobilenet_v3_large and timm 1.0.31 tf_mobilenetv3_large_100 (paper, Table 3: 5.4 "
-    "and 219 million)",
-)
-def MobileNetV3Large(
+def MobileNetV3(
+    blocks,
+    last_filters,
+    last_units,
+    activation,
     *,
     width=1.0,
     input_shape=(224, 224, 3),
     classes=1000,
     classifier_activation="softmax",
-    name="mobilenet_v3_large",
+    name="mobilenet_v3",
 ):
-    """MobileNetV3-Large: 15 blocks, eight of them with squeeze and excitation.
+    """A full convolution, the blocks, the cheap end of Section 5.1, the classifier.
 
     A gate sees the whole image, so no unit behind one has a receptive field smaller
     than that.
 
     Args:
+        blocks: kernel, expanded channels, channels, whether there are gates, activation
+            and stride of each block.
+        last_filters: filters of the last convolution, conv2.
+        last_units: units of the wide layer behind the global pooling, fc1.
+        activation: of the first and the last convolution and of fc1.
         width: width multiplier, a positive number: every layer has this many times
             the channels. Widths below 1 do not shrink fc1. Published are 0.75 and 1.
         input_shape: ``(height, width, channels)``; a side may be ``None``, for
@@ -185,9 +161,8 @@ def MobileNetV3Large(
         classifier_activation: activation of ``fc2``; ``None`` gives logits.
         name: name of the model.
 
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 960)``.
+    Returns:
+        A ``keras.Model``.
 
     Raises:
         ValueError: if ``width`` is not a positive number; if ``input_shape`` is not a
@@ -195,6 +170,48 @@ def MobileNetV3Large(
             ``None`` nor a positive integer.
 
     Example:
+
+    >>> blocks = [(3, 16, 16, True, "relu", 2), (5, 48, 24, False, "hard_silu", 1)]
+    >>> small = MobileNetV3(blocks, 48, 64, "hard_silu", input_shape=(32, 32, 1))
+    >>> small.get_layer("block2_project").output.shape
+    (None, 8, 8, 24)
+
+    Reference: Howard et al., arXiv 1905.02244, Tables 1 and 2 and Figure 4.
+    """
+    input_shape, classes = check_arguments(input_shape, classes)
+    arguments.number("width", width, above=0)
+    inputs = keras.Input(input_shape, name="image")
+    before = 16
+    x = conv_bn_activation(
+        inputs, make_divisible(before * width), 3, 2, activation, "conv1"
+    )
+    for number, (size, expanded, filters, *rest) in enumerate(blocks, start=1):
+        wide = make_divisible(x.shape[-1] * expanded / before)
+        narrow = make_divisible(filters * width)
+        x = inverted_residual(x, size, wide, narrow, *rest, f"block{number}")
+        before = filters
+    last_filters = make_divisible(last_filters * width)
+    x = conv_bn_activation(x, last_filters, 1, 1, activation, "conv2")
+    if classes is not None:
+        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        last_units = make_divisible(last_units * max(1, width))
+        x = layers.Dense(last_units, activation=activation, name="fc1")(x)
+        x = layers.Dropout(0.2, name="drop")(x)
+        x = layers.Dense(classes, activation=classifier_activation, name="fc2")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+@variant(
+    MobileNetV3,
+    params=5_483_032,
+    macs=216_589_760,
+    feature_map=(7, 7, 960),
+    source="keras.applications MobileNetV3Large (Keras 3.15), torchvision 0.28 "
+    "mobilenet_v3_large and timm 1.0.31 tf_mobilenetv3_large_100 (paper, Table 3: 5.4 "
+    "and 219 million)",
+)
+def MobileNetV3Large(*, name="mobilenet_v3_large", **options):
+    """MobileNetV3-Large: 15 blocks, eight of them with squeeze and excitation.
 
     >>> model = MobileNetV3Large(classes=None)
     >>> model.get_layer("block7_expand").output.shape
@@ -204,83 +221,41 @@ def MobileNetV3Large(
 
     Reference: Howard et al., arXiv 1905.02244, Table 1 and Figure 4.
     """
-    row = TABLE["large"]
-    return build(row, width, input_shape, classes, classifier_activation, name)
+    return MobileNetV3(*TABLE["large"], name=name, **options)
 
 
-@register(
+@variant(
+    MobileNetV3,
     params=2_542_856,
     macs=56_510_400,
+    feature_map=(7, 7, 576),
     source="keras.applications MobileNetV3Small (Keras 3.15), torchvision 0.28 "
     "mobilenet_v3_small and timm 1.0.31 tf_mobilenetv3_small_100 (paper, Table 3: 2.5 "
     "and 56 million)",
 )
-def MobileNetV3Small(
-    *,
-    width=1.0,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="mobilenet_v3_small",
-):
+def MobileNetV3Small(*, name="mobilenet_v3_small", **options):
     """MobileNetV3-Small: 11 blocks, nine of them with squeeze and excitation.
-
-    Args:
-        width: as for ``MobileNetV3Large``.
-        input_shape: as for ``MobileNetV3Large``.
-        classes: as for ``MobileNetV3Large``.
-        classifier_activation: as for ``MobileNetV3Large``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 576)``.
-
-    Raises:
-        ValueError: as ``MobileNetV3Large``.
-
-    Example:
 
     >>> MobileNetV3Small(classes=None).get_layer("block1_project").output.shape
     (None, 56, 56, 16)
 
     Reference: Howard et al., arXiv 1905.02244, Table 2 and Figure 4.
     """
-    row = TABLE["small"]
-    return build(row, width, input_shape, classes, classifier_activation, name)
+    return MobileNetV3(*TABLE["small"], name=name, **options)
 
 
-@register(
+@variant(
+    MobileNetV3,
     params=3_924_288,
     macs=209_136_704,
     receptive_field=395,
+    feature_map=(7, 7, 960),
     source="counts: keras.applications MobileNetV3Large(minimalistic=True) (Keras "
     "3.15) and timm 1.0.31 tf_mobilenetv3_large_minimal_100 (released code: 3.9 and "
     "209 million); field: measured on timm's network",
 )
-def MobileNetV3LargeMinimalistic(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="mobilenet_v3_large_minimalistic",
-):
+def MobileNetV3LargeMinimalistic(*, name="mobilenet_v3_large_minimalistic", **options):
     """MobileNetV3-Large for hardware that knows only 3x3 convolutions and ReLU.
-
-    Args:
-        input_shape: as for ``MobileNetV3Large``.
-        classes: as for ``MobileNetV3Large``.
-        classifier_activation: as for ``MobileNetV3Large``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 960)``.
-
-    Raises:
-        ValueError: as ``MobileNetV3Large``, but for the width, which is 1.
-
-    Example:
 
     >>> model = MobileNetV3LargeMinimalistic(classes=None)
     >>> model.get_layer("block4_depthwise").kernel_size
@@ -288,41 +263,21 @@ def MobileNetV3LargeMinimalistic(
 
     Reference: tensorflow/models, slim/nets/mobilenet/mobilenet_v3.py.
     """
-    row = TABLE["large minimalistic"]
-    return build(row, 1.0, input_shape, classes, classifier_activation, name)
+    return MobileNetV3(*TABLE["large minimalistic"], name=name, **options)
 
 
-@register(
+@variant(
+    MobileNetV3,
     params=2_044_736,
     macs=52_288_448,
     receptive_field=335,
+    feature_map=(7, 7, 576),
     source="counts: keras.applications MobileNetV3Small(minimalistic=True) (Keras "
     "3.15) and timm 1.0.31 tf_mobilenetv3_small_minimal_100 (released code: 2.0 "
     "million parameters); field: measured on timm's network",
 )
-def MobileNetV3SmallMinimalistic(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="mobilenet_v3_small_minimalistic",
-):
+def MobileNetV3SmallMinimalistic(*, name="mobilenet_v3_small_minimalistic", **options):
     """MobileNetV3-Small for hardware that knows only 3x3 convolutions and ReLU.
-
-    Args:
-        input_shape: as for ``MobileNetV3Large``.
-        classes: as for ``MobileNetV3Large``.
-        classifier_activation: as for ``MobileNetV3Large``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 576)``.
-
-    Raises:
-        ValueError: as ``MobileNetV3Large``, but for the width, which is 1.
-
-    Example:
 
     >>> model = MobileNetV3SmallMinimalistic(classes=None)
     >>> [layer.name for layer in model.layers if "excite" in layer.name]
@@ -330,5 +285,4 @@ def MobileNetV3SmallMinimalistic(
 
     Reference: tensorflow/models, slim/nets/mobilenet/mobilenet_v3.py.
     """
-    row = TABLE["small minimalistic"]
-    return build(row, 1.0, input_shape, classes, classifier_activation, name)
+    return MobileNetV3(*TABLE["small minimalistic"], name=name, **options)

@@ -73,8 +73,9 @@ CIFAR_TABLE = (
 
 def build(table, smallest_side, input_shape, classes, classifier_activation, name):
     """The mlpconv layers of a table; the second 1x1 of the last one has the classes."""
-    check_arguments(input_shape, None, smallest_side=smallest_side)
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=smallest_side
+    )
     *stages, last = table
     inputs = keras.Input(input_shape, name="image")
     x = inputs

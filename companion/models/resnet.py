@@ -25,7 +25,12 @@ import keras
 from keras import layers
 
 from companion.layers import BatchNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import (
+    check_arguments,
+    check_block,
+    check_counts,
+    variant,
+)
 
 
 def conv_bn(x, filters, size, stride, name):
@@ -55,7 +60,7 @@ def conv_bn_relu(x, filters, size, stride, name):
 
 def add_shortcut(x, y, stride, name):
     """F(x) + x, then ReLU; a 1x1 projection where the shapes differ (option B)."""
-    if x.shape[-1] != y.shape[-1]:
+    if stride > 1 or x.shape[-1] != y.shape[-1]:
         x = conv_bn(x, y.shape[-1], 1, stride, f"{name}_shortcut")
     y = layers.Add(name=f"{name}_add")([y, x])
     return layers.ReLU(name=f"{name}_relu")(y)
@@ -63,6 +68,7 @@ def add_shortcut(x, y, stride, name):
 
 def basic(x, filters, stride, name):
     """Two 3x3 convolutions (Figure 5, left)."""
+    check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 3, stride, f"{name}_1")
     y = conv_bn(y, filters, 3, 1, f"{name}_2")
     return add_shortcut(x, y, stride, name)
@@ -70,6 +76,7 @@ def basic(x, filters, stride, name):
 
 def bottleneck(x, filters, stride, name):
     """1x1 to reduce, 3x3, 1x1 to restore (Figure 5, right)."""
+    check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 1, stride, f"{name}_1")
     y = conv_bn_relu(y, filters, 3, 1, f"{name}_2")
     y = conv_bn(y, 4 * filters, 1, 1, f"{name}_3")
@@ -85,11 +92,44 @@ TABLE = {  # depth: block, and how many in conv2_x, conv3_x, conv4_x, conv5_x   
 }
 
 
-def build(row, input_shape, classes, classifier_activation, name):
-    """One row of the table between the stem and the classifier."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    block, counts = row
+def ResNet(
+    block,
+    counts,
+    *,
+    input_shape=(224, 224, 3),
+    classes=1000,
+    classifier_activation="softmax",
+    name="resnet",
+):
+    """Four stages of blocks between the stem and the classifier.
+
+    Args:
+        block: ``basic`` or ``bottleneck``.
+        counts: number of blocks in conv2_x, conv3_x, conv4_x and conv5_x.
+        input_shape: ``(height, width, channels)``; a side may be ``None``, for
+            images of any size.
+        classes: length of the output; ``None`` stops at the feature map of conv5_x.
+        classifier_activation: activation of ``fc``; ``None`` gives logits.
+        name: name of the model.
+
+    Returns:
+        A ``keras.Model``.
+
+    Raises:
+        ValueError: if ``counts`` is not a tuple of positive integers, if
+            ``input_shape`` is not a triple or has no fixed number of channels, or if
+            ``classes`` is not a positive integer.
+
+    Example:
+
+    >>> small = ResNet(basic, (1, 1, 1, 1), input_shape=(32, 32, 3), classes=10)
+    >>> small.get_layer("conv5_1_relu").output.shape, small.output.shape
+    ((None, 1, 1, 512), (None, 10))
+
+    Reference: He et al., arXiv 1512.03385, Table 1 and Figure 5.
+    """
+    counts = check_counts(counts)
+    input_shape, classes = check_arguments(input_shape, classes)
     inputs = keras.Input(input_shape, name="image")
     x = conv_bn_relu(inputs, 64, 7, 2, "conv1")
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
@@ -104,213 +144,108 @@ def build(row, input_shape, classes, classifier_activation, name):
     return keras.Model(inputs, x, name=name)
 
 
-@register(
+@variant(
+    ResNet,
     params=11_689_512,
     macs=1_814_073_344,
     receptive_field=435,
+    feature_map=(7, 7, 512),
     source="counts: torchvision 0.28 resnet18 and pytorchcv 0.0.74 resnet18; "
     "field: gradient of torchvision's network",
 )
-def ResNet18(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet18",
-):
+def ResNet18(*, name="resnet18", **options):
     """ResNet-18: eight blocks of two 3x3 convolutions.
-
-    Args:
-        input_shape: ``(height, width, channels)``; a side may be ``None``, for
-            images of any size.
-        classes: length of the output; ``None`` stops at the feature map of conv5_x.
-        classifier_activation: activation of ``fc``; ``None`` gives logits.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 512)``.
-
-    Raises:
-        ValueError: if ``input_shape`` is not a triple or has no fixed number of
-            channels; if ``classes`` is neither ``None`` nor a positive integer.
-
-    Example:
 
     >>> model = ResNet18(classes=None)
     >>> model.get_layer("conv3_2_relu").output.shape
     (None, 28, 28, 128)
     >>> model.output.shape
     (None, 7, 7, 512)
-
-    Reference: He et al., arXiv 1512.03385, Table 1 and Figure 5, left.
     """
-    return build(TABLE[18], input_shape, classes, classifier_activation, name)
+    return ResNet(*TABLE[18], name=name, **options)
 
 
-@register(
+@variant(
+    ResNet,
     params=21_797_672,
     macs=3_663_761_408,
     receptive_field=899,
+    feature_map=(7, 7, 512),
     source="counts: torchvision 0.28 resnet34 and pytorchcv 0.0.74 resnet34; "
     "field: gradient of torchvision's network",
 )
-def ResNet34(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet34",
-):
+def ResNet34(*, name="resnet34", **options):
     """ResNet-34: sixteen blocks of two 3x3 convolutions, with projections.
 
     The paper compares three kinds of shortcut at this depth (Table 3). This is
     option B, which it keeps for the deeper networks.
-
-    Args:
-        input_shape: as for ``ResNet18``.
-        classes: as for ``ResNet18``.
-        classifier_activation: as for ``ResNet18``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 512)``.
-
-    Raises:
-        ValueError: as ``ResNet18``.
-
-    Example:
 
     >>> ResNet34(input_shape=(64, 64, 3), classes=None).output.shape
     (None, 2, 2, 512)
 
     Reference: He et al., arXiv 1512.03385, Table 1 and Figure 3, right.
     """
-    return build(TABLE[34], input_shape, classes, classifier_activation, name)
+    return ResNet(*TABLE[34], name=name, **options)
 
 
-@register(
+@variant(
+    ResNet,
     params=25_557_032,
     macs=3_857_973_248,
     receptive_field=483,
+    feature_map=(7, 7, 2048),
     source="counts: pytorchcv 0.0.74 resnet50, multiply-adds also KaimingHe/"
     "deep-residual-networks ResNet-50-deploy.prototxt; "
     "field: Araujo et al., Distill 2019, resnet_v1_50/block4",
 )
-def ResNet50(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet50",
-):
+def ResNet50(*, name="resnet50", **options):
     """ResNet-50 as in the paper: the stride is in the first 1x1 convolution.
 
     ``ResNet50V1_5`` has as many parameters, 6 % more multiply-adds, and a smaller
     field (427): weights of one do not work in the other.
 
-    Args:
-        input_shape: as for ``ResNet18``.
-        classes: as for ``ResNet18``.
-        classifier_activation: as for ``ResNet18``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``ResNet18``.
-
-    Example:
-
     >>> model = ResNet50(classes=None)
     >>> model.get_layer("conv3_1_1").strides, model.get_layer("conv3_1_2").strides
     ((2, 2), (1, 1))
-
-    Reference: He et al., arXiv 1512.03385, Table 1 and Figure 5, right.
     """
-    return build(TABLE[50], input_shape, classes, classifier_activation, name)
+    return ResNet(*TABLE[50], name=name, **options)
 
 
-@register(
+@variant(
+    ResNet,
     params=44_549_160,
     macs=7_570_194_432,
     receptive_field=1027,
+    feature_map=(7, 7, 2048),
     source="counts: KaimingHe/deep-residual-networks ResNet-101-deploy.prototxt and "
     "pytorchcv 0.0.74 resnet101; "
     "field: Araujo et al., Distill 2019, resnet_v1_101/block4",
 )
-def ResNet101(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet101",
-):
+def ResNet101(*, name="resnet101", **options):
     """ResNet-101: ResNet-50 with 23 instead of 6 blocks in conv4_x.
-
-    Args:
-        input_shape: as for ``ResNet18``.
-        classes: as for ``ResNet18``.
-        classifier_activation: as for ``ResNet18``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``ResNet18``.
-
-    Example:
 
     >>> model = ResNet101(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv4_23_relu").output.shape
     (None, 2, 2, 1024)
-
-    Reference: He et al., arXiv 1512.03385, Table 1.
     """
-    return build(TABLE[101], input_shape, classes, classifier_activation, name)
+    return ResNet(*TABLE[101], name=name, **options)
 
 
-@register(
+@variant(
+    ResNet,
     params=60_192_808,
     macs=11_282_415_616,
     receptive_field=1507,
+    feature_map=(7, 7, 2048),
     source="counts: pytorchcv 0.0.74 resnet152 (paper: 11.3 billion), parameters also "
     "torchvision 0.28 resnet152; "
     "field: Araujo et al., Distill 2019, resnet_v1_152/block4",
 )
-def ResNet152(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet152",
-):
+def ResNet152(*, name="resnet152", **options):
     """ResNet-152: 8 blocks in conv3_x and 36 in conv4_x; still cheaper than VGG-16.
-
-    Args:
-        input_shape: as for ``ResNet18``.
-        classes: as for ``ResNet18``.
-        classifier_activation: as for ``ResNet18``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``ResNet18``.
-
-    Example:
 
     >>> model = ResNet152(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv3_8_relu").output.shape
     (None, 4, 4, 512)
-
-    Reference: He et al., arXiv 1512.03385, Table 1.
     """
-    return build(TABLE[152], input_shape, classes, classifier_activation, name)
+    return ResNet(*TABLE[152], name=name, **options)

@@ -17,8 +17,9 @@ and so does most code that calls itself ResNet-20: ``ResNet20Projection``.
 import keras
 from keras import layers
 
+from companion.arguments import integer
 from companion.layers import BatchNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, variant
 
 
 def conv_bn(x, filters, size, stride, name):
@@ -43,7 +44,7 @@ def conv_bn_relu(x, filters, size, stride, name):
 
 
 def every_second_pixel_and_zeros(x, name):
-    """Half the sides, twice the channels, no parameters (option A)."""
+    """(b, h, w, c) to (b, h / 2, w / 2, 2 c) without parameters (option A)."""
     x = layers.MaxPooling2D(1, strides=2, name=f"{name}_subsample")(x)
     zeros = layers.Rescaling(0.0, name=f"{name}_zeros")(x)
     return layers.Concatenate(name=f"{name}_shortcut")([x, zeros])
@@ -51,12 +52,24 @@ def every_second_pixel_and_zeros(x, name):
 
 def plain(x, filters, stride, name):
     """Two convolutions and nothing else."""
+    check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 3, stride, f"{name}_1")
     return conv_bn_relu(y, filters, 3, 1, f"{name}_2")
 
 
 def residual(x, filters, stride, name):
-    """F(x) + x, then ReLU; identity shortcuts everywhere."""
+    """F(x) + x, then ReLU; identity shortcuts everywhere.
+
+    Without parameters a shortcut can keep a map as it is, or halve its sides and double
+    its channels: ``stride`` 1 and as many filters, or 2 and twice as many.
+    """
+    check_block(x, filters=filters, stride=stride)
+    if stride > 2 or filters != stride * x.shape[-1]:
+        raise ValueError(
+            "A shortcut without parameters keeps the channels at stride 1 and doubles "
+            f"them at stride 2. Received: filters={filters}, stride={stride}, for an "
+            f"input of {x.shape[-1]} channels"
+        )
     y = conv_bn_relu(x, filters, 3, stride, f"{name}_1")
     y = conv_bn(y, filters, 3, 1, f"{name}_2")
     if stride > 1:
@@ -67,9 +80,10 @@ def residual(x, filters, stride, name):
 
 def projected(x, filters, stride, name):
     """F(x) + x, then ReLU; a 1x1 convolution where the shape changes (option B)."""
+    check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 3, stride, f"{name}_1")
     y = conv_bn(y, filters, 3, 1, f"{name}_2")
-    if stride > 1:
+    if stride > 1 or x.shape[-1] != filters:
         x = conv_bn(x, filters, 1, stride, f"{name}_shortcut")
     y = layers.Add(name=f"{name}_add")([y, x])
     return layers.ReLU(name=f"{name}_relu")(y)
@@ -78,10 +92,44 @@ def projected(x, filters, stride, name):
 TABLE = ((2, 16, 1), (3, 32, 2), (4, 64, 2))  # stage, filters, stride     Section 4.2
 
 
-def build(block, depth, input_shape, classes, classifier_activation, name):
-    """6n + 2 layers: n blocks in each of the three stages."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+def CifarResNet(
+    block,
+    depth,
+    *,
+    input_shape=(32, 32, 3),
+    classes=10,
+    classifier_activation="softmax",
+    name="cifar_resnet",
+):
+    """6n + 2 layers: n blocks in each of the three stages.
+
+    Args:
+        block: ``residual``, ``plain`` or ``projected``.
+        depth: 6n + 2, from 8 on.
+        input_shape: ``(height, width, channels)``; a side may be ``None``, for
+            images of any size.
+        classes: length of the output; ``None`` stops at the last feature map.
+        classifier_activation: activation of ``fc``; ``None`` gives logits.
+        name: name of the model.
+
+    Returns:
+        A ``keras.Model``.
+
+    Raises:
+        ValueError: if ``depth`` is not 6n + 2, if ``input_shape`` is not a triple or
+            has no fixed number of channels, or if ``classes`` is not a positive
+            integer.
+
+    Example:
+
+    >>> CifarResNet(residual, 8, classes=None).get_layer("conv4_1_relu").output.shape
+    (None, 8, 8, 64)
+
+    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
+    """
+    input_shape, classes = check_arguments(input_shape, classes)
+    if integer("depth", depth, least=8) % 6 != 2:
+        raise ValueError(f"`depth` must be 6n + 2. Received: depth={depth}")
     inputs = keras.Input(input_shape, name="image")
     x = conv_bn_relu(inputs, 16, 3, 1, "conv1")
     for stage, filters, first_stride in TABLE:
@@ -94,446 +142,179 @@ def build(block, depth, input_shape, classes, classifier_activation, name):
     return keras.Model(inputs, x, name=name)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=269_722,
     macs=40_551_040,
     receptive_field=81,
+    feature_map=(8, 8, 64),
     source="counts: pytorchcv 0.0.74 resnet20_cifar10 less its two "
     "projections, 2,752 parameters and 262,144 multiply-adds (paper, Table 6: 0.27 "
     "million); field: gradient of pytorchcv's network",
 )
-def ResNet20(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="resnet20",
-):
+def ResNet20(*, name="resnet20", **options):
     """ResNet-20 for CIFAR-10: nine residual blocks, n = 3.
-
-    Args:
-        input_shape: ``(height, width, channels)``; a side may be ``None``, for
-            images of any size.
-        classes: length of the output; ``None`` stops at the last feature map.
-        classifier_activation: activation of ``fc``; ``None`` gives logits.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: if ``input_shape`` is not a triple or has no fixed number of
-            channels; if ``classes`` is neither ``None`` nor a positive integer.
-
-    Example:
 
     >>> ResNet20().get_layer("conv3_1_shortcut").output.shape
     (None, 16, 16, 32)
     >>> ResNet20(classes=None).output.shape
     (None, 8, 8, 64)
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
     """
-    return build(residual, 20, input_shape, classes, classifier_activation, name)
+    return CifarResNet(residual, 20, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=464_154,
     macs=68_862_592,
     receptive_field=137,
+    feature_map=(8, 8, 64),
     source="counts: pytorchcv 0.0.74 get_resnet_cifar(blocks=32) less its two "
     "projections, 2,752 parameters and 262,144 multiply-adds (paper, Table 6: 0.46 "
     "million); field: gradient of pytorchcv's network",
 )
-def ResNet32(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="resnet32",
-):
-    """ResNet-32 for CIFAR-10: 15 residual blocks, n = 5.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
-
-    >>> ResNet32(classes=None).get_layer("conv4_5_relu").output.shape
-    (None, 8, 8, 64)
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
-    """
-    return build(residual, 32, input_shape, classes, classifier_activation, name)
+def ResNet32(*, name="resnet32", **options):
+    """ResNet-32 for CIFAR-10: 15 residual blocks, n = 5."""
+    return CifarResNet(residual, 32, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=658_586,
     macs=97_174_144,
     receptive_field=193,
+    feature_map=(8, 8, 64),
     source="counts: pytorchcv 0.0.74 get_resnet_cifar(blocks=44) less its two "
     "projections, 2,752 parameters and 262,144 multiply-adds (paper, Table 6: 0.66 "
     "million); field: gradient of pytorchcv's network",
 )
-def ResNet44(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="resnet44",
-):
-    """ResNet-44 for CIFAR-10: 21 residual blocks, n = 7.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
-
-    >>> ResNet44(classes=None).get_layer("conv4_7_relu").output.shape
-    (None, 8, 8, 64)
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
-    """
-    return build(residual, 44, input_shape, classes, classifier_activation, name)
+def ResNet44(*, name="resnet44", **options):
+    """ResNet-44 for CIFAR-10: 21 residual blocks, n = 7."""
+    return CifarResNet(residual, 44, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=853_018,
     macs=125_485_696,
     receptive_field=249,
+    feature_map=(8, 8, 64),
     source="counts: pytorchcv 0.0.74 resnet56_cifar10 less its two "
     "projections, 2,752 parameters and 262,144 multiply-adds (paper, Table 6: 0.85 "
     "million); field: gradient of pytorchcv's network",
 )
-def ResNet56(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="resnet56",
-):
-    """ResNet-56 for CIFAR-10: 27 residual blocks, n = 9.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
-
-    >>> ResNet56(classes=None).get_layer("conv4_9_relu").output.shape
-    (None, 8, 8, 64)
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
-    """
-    return build(residual, 56, input_shape, classes, classifier_activation, name)
+def ResNet56(*, name="resnet56", **options):
+    """ResNet-56 for CIFAR-10: 27 residual blocks, n = 9."""
+    return CifarResNet(residual, 56, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=1_727_962,
     macs=252_887_680,
     receptive_field=501,
+    feature_map=(8, 8, 64),
     source="counts: pytorchcv 0.0.74 resnet110_cifar10 less its two "
     "projections, 2,752 parameters and 262,144 multiply-adds (paper, Table 6: 1.7 "
     "million); field: gradient of pytorchcv's network",
 )
-def ResNet110(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="resnet110",
-):
-    """ResNet-110 for CIFAR-10: 54 residual blocks, n = 18.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
-
-    >>> ResNet110(classes=None).get_layer("conv4_18_relu").output.shape
-    (None, 8, 8, 64)
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
-    """
-    return build(residual, 110, input_shape, classes, classifier_activation, name)
+def ResNet110(*, name="resnet110", **options):
+    """ResNet-110 for CIFAR-10: 54 residual blocks, n = 18."""
+    return CifarResNet(residual, 110, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=272_474,
     macs=40_813_184,
     receptive_field=81,
+    feature_map=(8, 8, 64),
     source="pytorchcv 0.0.74 resnet20_cifar10; field: its gradient",
 )
-def ResNet20Projection(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="resnet20_projection",
-):
+def ResNet20Projection(*, name="resnet20_projection", **options):
     """ResNet-20 with 1x1 projections (option B): not the paper's CIFAR network.
 
     Section 4.1 defines option B for ImageNet. With it, ResNet-20 has more parameters
     than the plain network that it is compared with: 272,474 instead of 269,722.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
 
     >>> ResNet20Projection().get_layer("conv3_1_shortcut").count_params()
     512
 
     Reference: He et al., arXiv 1512.03385, Section 4.1 (option B) and Section 4.2.
     """
-    return build(projected, 20, input_shape, classes, classifier_activation, name)
+    return CifarResNet(projected, 20, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=269_722,
     macs=40_551_040,
     receptive_field=81,
+    feature_map=(8, 8, 64),
     source='ResNet20: "exactly the same depth, width, and number of parameters" '
     "(Section 4.2); its shortcuts have no multiply-adds and see no more",
 )
-def PlainNet20(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="plain20",
-):
+def PlainNet20(*, name="plain20", **options):
     """Plain network of 20 layers: ResNet-20 without its shortcuts.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
 
     >>> model = PlainNet20(classes=None)
     >>> [layer.name for layer in model.layers if "add" in layer.name]
     []
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
     """
-    return build(plain, 20, input_shape, classes, classifier_activation, name)
+    return CifarResNet(plain, 20, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=464_154,
     macs=68_862_592,
     receptive_field=137,
+    feature_map=(8, 8, 64),
     source='ResNet32: "exactly the same depth, width, and number of parameters" '
     "(Section 4.2); its shortcuts have no multiply-adds and see no more",
 )
-def PlainNet32(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="plain32",
-):
-    """Plain network of 32 layers: ResNet-32 without its shortcuts.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
-
-    >>> model = PlainNet32(classes=None)
-    >>> [layer.name for layer in model.layers if "add" in layer.name]
-    []
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
-    """
-    return build(plain, 32, input_shape, classes, classifier_activation, name)
+def PlainNet32(*, name="plain32", **options):
+    """Plain network of 32 layers: ResNet-32 without its shortcuts."""
+    return CifarResNet(plain, 32, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=658_586,
     macs=97_174_144,
     receptive_field=193,
+    feature_map=(8, 8, 64),
     source='ResNet44: "exactly the same depth, width, and number of parameters" '
     "(Section 4.2); its shortcuts have no multiply-adds and see no more",
 )
-def PlainNet44(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="plain44",
-):
-    """Plain network of 44 layers: ResNet-44 without its shortcuts.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
-
-    >>> model = PlainNet44(classes=None)
-    >>> [layer.name for layer in model.layers if "add" in layer.name]
-    []
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
-    """
-    return build(plain, 44, input_shape, classes, classifier_activation, name)
+def PlainNet44(*, name="plain44", **options):
+    """Plain network of 44 layers: ResNet-44 without its shortcuts."""
+    return CifarResNet(plain, 44, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=853_018,
     macs=125_485_696,
     receptive_field=249,
+    feature_map=(8, 8, 64),
     source='ResNet56: "exactly the same depth, width, and number of parameters" '
     "(Section 4.2); its shortcuts have no multiply-adds and see no more",
 )
-def PlainNet56(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="plain56",
-):
-    """Plain network of 56 layers: ResNet-56 without its shortcuts.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
-
-    >>> model = PlainNet56(classes=None)
-    >>> [layer.name for layer in model.layers if "add" in layer.name]
-    []
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
-    """
-    return build(plain, 56, input_shape, classes, classifier_activation, name)
+def PlainNet56(*, name="plain56", **options):
+    """Plain network of 56 layers: ResNet-56 without its shortcuts."""
+    return CifarResNet(plain, 56, name=name, **options)
 
 
-@register(
+@variant(
+    CifarResNet,
     params=1_727_962,
     macs=252_887_680,
     receptive_field=501,
+    feature_map=(8, 8, 64),
     source='ResNet110: "exactly the same depth, width, and number of parameters" '
     "(Section 4.2); its shortcuts have no multiply-adds and see no more",
 )
-def PlainNet110(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="plain110",
-):
-    """Plain network of 110 layers: ResNet-110 without its shortcuts.
-
-    Args:
-        input_shape: as for ``ResNet20``.
-        classes: as for ``ResNet20``.
-        classifier_activation: as for ``ResNet20``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 64)``.
-
-    Raises:
-        ValueError: as ``ResNet20``.
-
-    Example:
-
-    >>> model = PlainNet110(classes=None)
-    >>> [layer.name for layer in model.layers if "add" in layer.name]
-    []
-
-    Reference: He et al., arXiv 1512.03385, Section 4.2 and Table 6.
-    """
-    return build(plain, 110, input_shape, classes, classifier_activation, name)
+def PlainNet110(*, name="plain110", **options):
+    """Plain network of 110 layers: ResNet-110 without its shortcuts."""
+    return CifarResNet(plain, 110, name=name, **options)

@@ -16,7 +16,12 @@ import keras
 from keras import layers
 
 from companion.layers import BatchNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import (
+    check_arguments,
+    check_block,
+    check_counts,
+    variant,
+)
 
 
 def conv_bn(x, filters, size, stride, name):
@@ -42,7 +47,7 @@ def conv_bn_relu(x, filters, size, stride, name):
 
 def add_shortcut(x, y, stride, name):
     """F(x) + x, then ReLU; a 1x1 projection where the shapes differ."""
-    if x.shape[-1] != y.shape[-1]:
+    if stride > 1 or x.shape[-1] != y.shape[-1]:
         x = conv_bn(x, y.shape[-1], 1, stride, f"{name}_shortcut")
     y = layers.Add(name=f"{name}_add")([y, x])
     return layers.ReLU(name=f"{name}_relu")(y)
@@ -50,6 +55,7 @@ def add_shortcut(x, y, stride, name):
 
 def bottleneck(x, filters, stride, name):
     """1x1 to reduce, 3x3 with the stride, 1x1 to restore."""
+    check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 1, 1, f"{name}_1")
     y = conv_bn_relu(y, filters, 3, stride, f"{name}_2")
     y = conv_bn(y, 4 * filters, 1, 1, f"{name}_3")
@@ -63,10 +69,42 @@ TABLE = {  # depth: bottlenecks in conv2_x, conv3_x, conv4_x, conv5_x
 }
 
 
-def build(counts, input_shape, classes, classifier_activation, name):
-    """One row of the table between the stem and the classifier."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+def ResNetV1_5(
+    counts,
+    *,
+    input_shape=(224, 224, 3),
+    classes=1000,
+    classifier_activation="softmax",
+    name="resnet_v1_5",
+):
+    """Four stages of bottlenecks between the stem and the classifier.
+
+    Args:
+        counts: number of bottlenecks in conv2_x, conv3_x, conv4_x and conv5_x.
+        input_shape: ``(height, width, channels)``; a side may be ``None``, for
+            images of any size.
+        classes: length of the output; ``None`` stops at the feature map of conv5_x.
+        classifier_activation: activation of ``fc``; ``None`` gives logits.
+        name: name of the model.
+
+    Returns:
+        A ``keras.Model``.
+
+    Raises:
+        ValueError: if ``counts`` is not a tuple of positive integers, if
+            ``input_shape`` is not a triple or has no fixed number of channels, or if
+            ``classes`` is not a positive integer.
+
+    Example:
+
+    >>> small = ResNetV1_5((1, 1, 1, 1), input_shape=(32, 32, 3), classes=10)
+    >>> small.get_layer("conv5_1_relu").output.shape, small.output.shape
+    ((None, 1, 1, 2048), (None, 10))
+
+    Reference: Goyal et al., arXiv 1706.02677, Section 5.1.
+    """
+    counts = check_counts(counts)
+    input_shape, classes = check_arguments(input_shape, classes)
     inputs = keras.Input(input_shape, name="image")
     x = conv_bn_relu(inputs, 64, 7, 2, "conv1")
     x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
@@ -81,125 +119,60 @@ def build(counts, input_shape, classes, classifier_activation, name):
     return keras.Model(inputs, x, name=name)
 
 
-@register(
+@variant(
+    ResNetV1_5,
     params=25_557_032,
     macs=4_089_184_256,
     receptive_field=427,
+    feature_map=(7, 7, 2048),
     source="counts: torchvision 0.28 resnet50 and pytorchcv 0.0.74 resnet50b; "
     "field: gradient of torchvision's network",
 )
-def ResNet50V1_5(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet50_v1_5",
-):
+def ResNet50V1_5(*, name="resnet50_v1_5", **options):
     """ResNet-50 with the stride in the 3x3: torchvision's ``resnet50``.
-
-    Args:
-        input_shape: ``(height, width, channels)``; a side may be ``None``, for
-            images of any size.
-        classes: length of the output; ``None`` stops at the feature map of conv5_x.
-        classifier_activation: activation of ``fc``; ``None`` gives logits.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: if ``input_shape`` is not a triple or has no fixed number of
-            channels; if ``classes`` is neither ``None`` nor a positive integer.
-
-    Example:
 
     >>> model = ResNet50V1_5(classes=None)
     >>> model.get_layer("conv3_1_1").strides, model.get_layer("conv3_1_2").strides
     ((1, 1), (2, 2))
     >>> model.output.shape
     (None, 7, 7, 2048)
-
-    Reference: Goyal et al., arXiv 1706.02677, Section 5.1.
     """
-    return build(TABLE[50], input_shape, classes, classifier_activation, name)
+    return ResNetV1_5(TABLE[50], name=name, **options)
 
 
-@register(
+@variant(
+    ResNetV1_5,
     params=44_549_160,
     macs=7_801_405_440,
     receptive_field=971,
+    feature_map=(7, 7, 2048),
     source="counts: torchvision 0.28 resnet101 and pytorchcv 0.0.74 resnet101b; "
     "field: gradient of torchvision's network",
 )
-def ResNet101V1_5(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet101_v1_5",
-):
+def ResNet101V1_5(*, name="resnet101_v1_5", **options):
     """ResNet-101 with the stride in the 3x3: torchvision's ``resnet101``.
-
-    Args:
-        input_shape: as for ``ResNet50V1_5``.
-        classes: as for ``ResNet50V1_5``.
-        classifier_activation: as for ``ResNet50V1_5``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``ResNet50V1_5``.
-
-    Example:
 
     >>> model = ResNet101V1_5(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv4_23_relu").output.shape
     (None, 2, 2, 1024)
-
-    Reference: Goyal et al., arXiv 1706.02677, Section 5.1.
     """
-    return build(TABLE[101], input_shape, classes, classifier_activation, name)
+    return ResNetV1_5(TABLE[101], name=name, **options)
 
 
-@register(
+@variant(
+    ResNetV1_5,
     params=60_192_808,
     macs=11_513_626_624,
     receptive_field=1451,
+    feature_map=(7, 7, 2048),
     source="counts: torchvision 0.28 resnet152 and pytorchcv 0.0.74 resnet152b; "
     "field: gradient of torchvision's network",
 )
-def ResNet152V1_5(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet152_v1_5",
-):
+def ResNet152V1_5(*, name="resnet152_v1_5", **options):
     """ResNet-152 with the stride in the 3x3: torchvision's ``resnet152``.
-
-    Args:
-        input_shape: as for ``ResNet50V1_5``.
-        classes: as for ``ResNet50V1_5``.
-        classifier_activation: as for ``ResNet50V1_5``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``ResNet50V1_5``.
-
-    Example:
 
     >>> model = ResNet152V1_5(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv3_8_relu").output.shape
     (None, 4, 4, 512)
-
-    Reference: Goyal et al., arXiv 1706.02677, Section 5.1.
     """
-    return build(TABLE[152], input_shape, classes, classifier_activation, name)
+    return ResNetV1_5(TABLE[152], name=name, **options)

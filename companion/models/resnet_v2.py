@@ -25,7 +25,12 @@ import keras
 from keras import layers
 
 from companion.layers import BatchNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import (
+    check_arguments,
+    check_block,
+    check_counts,
+    variant,
+)
 
 
 def bn_relu(x, name):
@@ -50,13 +55,14 @@ def convolution(x, filters, size, stride, name):
 
 def add_shortcut(x, active, y, stride, name):
     """F(x) + x, and nothing behind it; a projection starts from the active input."""
-    if x.shape[-1] != y.shape[-1]:
+    if stride > 1 or x.shape[-1] != y.shape[-1]:
         x = convolution(active, y.shape[-1], 1, stride, f"{name}_shortcut")
     return layers.Add(name=f"{name}_add")([y, x])
 
 
 def basic(x, filters, stride, name):
     """Full pre-activation (Figure 4e) of two 3x3 convolutions."""
+    check_block(x, filters=filters, stride=stride)
     y = active = bn_relu(x, f"{name}_1")
     y = convolution(y, filters, 3, stride, f"{name}_1")
     y = bn_relu(y, f"{name}_2")
@@ -66,6 +72,7 @@ def basic(x, filters, stride, name):
 
 def bottleneck(x, filters, stride, name):
     """1x1 to reduce, 3x3 with the stride, 1x1 to restore, each one pre-activated."""
+    check_block(x, filters=filters, stride=stride)
     y = active = bn_relu(x, f"{name}_1")
     y = convolution(y, filters, 1, 1, f"{name}_1")
     y = bn_relu(y, f"{name}_2")
@@ -83,11 +90,44 @@ TABLE = {  # depth: block, and how many in conv2_x, conv3_x, conv4_x, conv5_x
 }
 
 
-def build(row, input_shape, classes, classifier_activation, name):
-    """One row of the table; a last activation follows the last addition."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    block, counts = row
+def ResNetV2(
+    block,
+    counts,
+    *,
+    input_shape=(224, 224, 3),
+    classes=1000,
+    classifier_activation="softmax",
+    name="resnet_v2",
+):
+    """Four stages of blocks; a last activation follows the last addition.
+
+    Args:
+        block: ``basic`` or ``bottleneck``.
+        counts: number of blocks in conv2_x, conv3_x, conv4_x and conv5_x.
+        input_shape: ``(height, width, channels)``; a side may be ``None``, for
+            images of any size.
+        classes: length of the output; ``None`` stops at the feature map of conv5_x.
+        classifier_activation: activation of ``fc``; ``None`` gives logits.
+        name: name of the model.
+
+    Returns:
+        A ``keras.Model``.
+
+    Raises:
+        ValueError: if ``counts`` is not a tuple of positive integers, if
+            ``input_shape`` is not a triple or has no fixed number of channels, or if
+            ``classes`` is not a positive integer.
+
+    Example:
+
+    >>> small = ResNetV2(basic, (1, 1, 1, 1), input_shape=(32, 32, 3), classes=None)
+    >>> [layer.name for layer in small.layers[-3:]]
+    ['conv5_1_add', 'post_bn', 'post_relu']
+
+    Reference: He et al., arXiv 1603.05027, Section 4, Figure 4e and appendix.
+    """
+    counts = check_counts(counts)
+    input_shape, classes = check_arguments(input_shape, classes)
     inputs = keras.Input(input_shape, name="image")
     x = convolution(inputs, 64, 7, 2, "conv1")
     x = bn_relu(x, "conv1")
@@ -104,167 +144,81 @@ def build(row, input_shape, classes, classifier_activation, name):
     return keras.Model(inputs, x, name=name)
 
 
-@register(
+@variant(
+    ResNetV2,
     params=11_687_848,
     macs=1_814_073_344,
     receptive_field=435,
+    feature_map=(7, 7, 512),
     source="counts: pytorchcv 0.0.74 preresnet18; field: gradient of pytorchcv's "
     "network",
 )
-def ResNet18V2(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet18_v2",
-):
+def ResNet18V2(*, name="resnet18_v2", **options):
     """ResNet-18 v2: eight pre-activation blocks of two 3x3 convolutions.
-
-    Args:
-        input_shape: ``(height, width, channels)``; a side may be ``None``, for
-            images of any size.
-        classes: length of the output; ``None`` stops at the feature map of conv5_x.
-        classifier_activation: activation of ``fc``; ``None`` gives logits.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 512)``.
-
-    Raises:
-        ValueError: if ``input_shape`` is not a triple or has no fixed number of
-            channels; if ``classes`` is neither ``None`` nor a positive integer.
-
-    Example:
 
     >>> model = ResNet18V2(classes=None)
     >>> [layer.name for layer in model.layers[-3:]]
     ['conv5_2_add', 'post_bn', 'post_relu']
     >>> model.output.shape
     (None, 7, 7, 512)
-
-    Reference: He et al., arXiv 1603.05027, Figure 4e and appendix.
     """
-    return build(TABLE[18], input_shape, classes, classifier_activation, name)
+    return ResNetV2(*TABLE[18], name=name, **options)
 
 
-@register(
+@variant(
+    ResNetV2,
     params=25_549_480,
     macs=4_089_184_256,
     receptive_field=427,
+    feature_map=(7, 7, 2048),
     source="counts: pytorchcv 0.0.74 preresnet50b; field: gradient of pytorchcv's "
     "network",
 )
-def ResNet50V2(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet50_v2",
-):
+def ResNet50V2(*, name="resnet50_v2", **options):
     """ResNet-50 v2: sixteen pre-activation bottlenecks.
-
-    Args:
-        input_shape: as for ``ResNet18V2``.
-        classes: as for ``ResNet18V2``.
-        classifier_activation: as for ``ResNet18V2``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``ResNet18V2``.
-
-    Example:
 
     >>> model = ResNet50V2(classes=None)
     >>> [layer.name for layer in model.layers[-3:]]
     ['conv5_3_add', 'post_bn', 'post_relu']
     >>> model.output.shape
     (None, 7, 7, 2048)
-
-    Reference: He et al., arXiv 1603.05027, Figure 4e and appendix.
     """
-    return build(TABLE[50], input_shape, classes, classifier_activation, name)
+    return ResNetV2(*TABLE[50], name=name, **options)
 
 
-@register(
+@variant(
+    ResNetV2,
     params=44_541_608,
     macs=7_801_405_440,
     receptive_field=971,
+    feature_map=(7, 7, 2048),
     source="counts: pytorchcv 0.0.74 preresnet101b (timm 1.0.31 resnetv2_101: 128 "
     "parameters fewer, as many multiply-adds); field: gradient of pytorchcv's network",
 )
-def ResNet101V2(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet101_v2",
-):
+def ResNet101V2(*, name="resnet101_v2", **options):
     """ResNet-101 v2: ResNet-50 v2 with 23 blocks in conv4_x.
-
-    Args:
-        input_shape: as for ``ResNet18V2``.
-        classes: as for ``ResNet18V2``.
-        classifier_activation: as for ``ResNet18V2``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``ResNet18V2``.
-
-    Example:
 
     >>> model = ResNet101V2(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv4_23_add").output.shape
     (None, 2, 2, 1024)
-
-    Reference: He et al., arXiv 1603.05027, Section 4.
     """
-    return build(TABLE[101], input_shape, classes, classifier_activation, name)
+    return ResNetV2(*TABLE[101], name=name, **options)
 
 
-@register(
+@variant(
+    ResNetV2,
     params=60_185_256,
     macs=11_513_626_624,
     receptive_field=1451,
+    feature_map=(7, 7, 2048),
     source="counts: pytorchcv 0.0.74 preresnet152b; field: gradient of pytorchcv's "
     "network",
 )
-def ResNet152V2(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="resnet152_v2",
-):
+def ResNet152V2(*, name="resnet152_v2", **options):
     """ResNet-152 v2: 8 blocks in conv3_x and 36 in conv4_x.
-
-    Args:
-        input_shape: as for ``ResNet18V2``.
-        classes: as for ``ResNet18V2``.
-        classifier_activation: as for ``ResNet18V2``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``ResNet18V2``.
-
-    Example:
 
     >>> model = ResNet152V2(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv3_8_add").output.shape
     (None, 4, 4, 512)
-
-    Reference: He et al., arXiv 1603.05027, Section 4.
     """
-    return build(TABLE[152], input_shape, classes, classifier_activation, name)
+    return ResNetV2(*TABLE[152], name=name, **options)

@@ -24,8 +24,15 @@ Where the paper is silent, this file takes what the authors' released networks s
 import keras
 from keras import layers
 
+from companion.arguments import number
 from companion.layers import BatchNormalization, GroupedConv2D, SqueezeExcite
-from companion.models.registry import check_arguments, register
+from companion.models.registry import (
+    check_arguments,
+    check_block,
+    check_counts,
+    register,
+    variant,
+)
 
 
 def conv_bn(x, filters, size, stride, name, groups=1):
@@ -95,13 +102,14 @@ def identity(x, branch, shortcut, name):
 
 def project(x, filters, size, stride, name):
     """The input, or a convolution of it where the shapes differ."""
-    if x.shape[-1] == filters:
+    if stride == 1 and x.shape[-1] == filters:
         return x
     return conv_bn(x, filters, size, stride, f"{name}_shortcut")
 
 
 def bottleneck(x, filters, stride, name, place):
     """ResNet: 1x1 to reduce, 3x3, 1x1 to restore."""
+    check_block(x, filters=filters, stride=stride)
 
     def branch(x):
         y = conv_bn_relu(x, filters, 1, stride, f"{name}_1")
@@ -116,6 +124,7 @@ def bottleneck(x, filters, stride, name, place):
 
 def aggregated(x, filters, stride, name, place):
     """ResNeXt: twice as wide inside, the 3x3 in 32 groups."""
+    check_block(x, filters=filters, stride=stride)
 
     def branch(x):
         y = conv_bn_relu(x, 2 * filters, 1, 1, f"{name}_1")
@@ -130,6 +139,7 @@ def aggregated(x, filters, stride, name, place):
 
 def aggregated_64(x, filters, stride, name, place):
     """SENet-154: a 3x3 in 64 groups, half of its width before it, 3x3 shortcuts."""
+    check_block(x, filters=filters, stride=stride)
 
     def branch(x):
         y = conv_bn_relu(x, 2 * filters, 1, 1, f"{name}_1")
@@ -157,17 +167,6 @@ def stem_of_three(x):
 # The modules of SE-BN-Inception
 
 
-def branch_3x3(x, reduce, filters, stride, name):
-    x = conv_bn_relu(x, reduce, 1, 1, f"{name}_3x3_reduce")
-    return conv_bn_relu(x, filters, 3, stride, f"{name}_3x3")
-
-
-def branch_double_3x3(x, reduce, filters, stride, name):
-    x = conv_bn_relu(x, reduce, 1, 1, f"{name}_double3x3_reduce")
-    x = conv_bn_relu(x, filters, 3, 1, f"{name}_double3x3_1")
-    return conv_bn_relu(x, filters, 3, stride, f"{name}_double3x3_2")
-
-
 def pool_and_project(x, pooling, filters, name):
     if pooling == "average":
         x = layers.ZeroPadding2D(1, name=f"{name}_pool_pad")(x)
@@ -178,22 +177,30 @@ def pool_and_project(x, pooling, filters, name):
 
 
 def inception(x, widths, pooling, name):
-    """Four branches, or three that halve the map; the gates scale all of them."""
+    """Four branches, or three that halve the map; the gates scale all of them.
+
+    ``pooling`` is that of the last branch: "average", "max", or "pass through" in a
+    module that halves the map.
+    """
+    check_block(x)
+    if pooling not in ("average", "max", "pass through"):
+        raise ValueError(
+            "`pooling` must be 'average', 'max' or 'pass through'. "
+            f"Received: pooling={pooling!r}"
+        )
     filters1, reduce3, filters3, reduce_double, filters_double, projection = widths
+    stride = 2 if pooling == "pass through" else 1
+    three = conv_bn_relu(x, reduce3, 1, 1, f"{name}_3x3_reduce")
+    three = conv_bn_relu(three, filters3, 3, stride, f"{name}_3x3")
+    double = conv_bn_relu(x, reduce_double, 1, 1, f"{name}_double3x3_reduce")
+    double = conv_bn_relu(double, filters_double, 3, 1, f"{name}_double3x3_1")
+    double = conv_bn_relu(double, filters_double, 3, stride, f"{name}_double3x3_2")
     if pooling == "pass through":
-        branches = [
-            branch_3x3(x, reduce3, filters3, 2, name),
-            branch_double_3x3(x, reduce_double, filters_double, 2, name),
-            halving_pool(x, f"{name}_pool"),
-        ]
+        branches = [three, double, halving_pool(x, f"{name}_pool")]
     else:
-        branches = [
-            conv_bn_relu(x, filters1, 1, 1, f"{name}_1x1"),
-            branch_3x3(x, reduce3, filters3, 1, name),
-            branch_double_3x3(x, reduce_double, filters_double, 1, name),
-            pool_and_project(x, pooling, projection, name),
-        ]
-    x = layers.Concatenate(name=name)(branches)
+        one = conv_bn_relu(x, filters1, 1, 1, f"{name}_1x1")
+        branches = [one, three, double, pool_and_project(x, pooling, projection, name)]
+    x = layers.Concatenate(name=name)(branches)  # (b, h, w, sum of the branches)
     return SqueezeExcite(ratio=16, name=f"{name}_se")(x)
 
 
@@ -219,13 +226,6 @@ MODULES = (  # #1x1, #3x3 reduce, #3x3, double reduce, double #3x3, proj; the pr
 )
 
 
-def begin(input_shape, classes):
-    """The image, once the arguments are checked; any side, as all poolings are."""
-    check_arguments(input_shape, None, smallest_side=1)
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    return keras.Input(input_shape, name="image")
-
-
 def finish(inputs, x, dropout, classes, classifier_activation, name):
     """Global pooling and classifier, unless the feature map is wanted."""
     if classes is not None:
@@ -236,49 +236,70 @@ def finish(inputs, x, dropout, classes, classifier_activation, name):
     return keras.Model(inputs, x, name=name)
 
 
-def build(row, place, input_shape, classes, classifier_activation, name):
-    """One row of ``TABLE``, with the gates where ``place`` puts them."""
-    make_stem, block, counts, dropout = row
-    inputs = begin(input_shape, classes)
-    x = halving_pool(make_stem(inputs), "pool1")
-    for stage, count in enumerate(counts, start=2):
-        for number in range(1, count + 1):
-            stride = 2 if number == 1 and stage > 2 else 1
-            x = block(x, 2**stage * 16, stride, f"conv{stage}_{number}", place)
-    return finish(inputs, x, dropout, classes, classifier_activation, name)
-
-
-@register(
-    params=28_088_024,
-    macs=3_860_488_192,
-    source="hujie-frank/SENet SE-ResNet-50.prototxt, timm 1.0.31 legacy_seresnet50 and "
-    "pytorchcv 0.0.74 seresnet50 (paper, Table 2: 3.87 billion)",
-)
-def SEResNet50(
+def SENet(
+    stem,
+    block,
+    counts,
+    dropout,
+    place=standard,
     *,
     input_shape=(224, 224, 3),
     classes=1000,
     classifier_activation="softmax",
-    name="se_resnet50",
+    name="senet",
 ):
-    """SE-ResNet-50: ``ResNet50`` with sixteen gates, 2,530,992 more parameters.
+    """Four stages of blocks, with the gates where ``place`` puts them.
 
     Args:
+        stem: ``stem`` or ``stem_of_three``.
+        block: ``bottleneck``, ``aggregated`` or ``aggregated_64``.
+        counts: number of blocks in conv2_x, conv3_x, conv4_x and conv5_x.
+        dropout: rate of the dropout before the classifier; 0 for none.
+        place: ``standard``, ``pre``, ``post`` or ``identity``.
         input_shape: ``(height, width, channels)``; a side may be ``None``, for
             images of any size.
         classes: length of the output; ``None`` stops at the feature map of conv5_x.
         classifier_activation: activation of ``fc``; ``None`` gives logits.
         name: name of the model.
 
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
+    Returns:
+        A ``keras.Model``.
 
     Raises:
-        ValueError: if ``input_shape`` is not a triple or has no fixed number of
-            channels; if ``classes`` is neither ``None`` nor a positive integer.
+        ValueError: if ``counts`` is not a tuple of positive integers, if ``dropout`` is
+            not in [0, 1), if ``input_shape`` is not a triple or has no fixed number of
+            channels, or if ``classes`` is not a positive integer.
 
     Example:
+
+    >>> small = SENet(stem, bottleneck, (1, 1, 1, 1), 0, input_shape=(32, 32, 3))
+    >>> small.get_layer("conv5_1_se").output.shape
+    (None, 1, 1, 2048)
+
+    Reference: Hu et al., arXiv 1709.01507, Tables 1 and 2, Figure 3.
+    """
+    counts = check_counts(counts)
+    number("dropout", dropout, least=0, below=1)
+    input_shape, classes = check_arguments(input_shape, classes)
+    inputs = keras.Input(input_shape, name="image")
+    x = halving_pool(stem(inputs), "pool1")
+    for stage, count in enumerate(counts, start=2):
+        for index in range(1, count + 1):
+            stride = 2 if index == 1 and stage > 2 else 1
+            x = block(x, 2**stage * 16, stride, f"conv{stage}_{index}", place)
+    return finish(inputs, x, dropout, classes, classifier_activation, name)
+
+
+@variant(
+    SENet,
+    params=28_088_024,
+    macs=3_860_488_192,
+    feature_map=(7, 7, 2048),
+    source="hujie-frank/SENet SE-ResNet-50.prototxt, timm 1.0.31 legacy_seresnet50 and "
+    "pytorchcv 0.0.74 seresnet50 (paper, Table 2: 3.87 billion)",
+)
+def SEResNet50(*, name="se_resnet50", **options):
+    """SE-ResNet-50: ``ResNet50`` with sixteen gates, 2,530,992 more parameters.
 
     >>> model = SEResNet50(classes=None)
     >>> gates = model.get_layer("conv5_3_se")  # 2 * 2048**2 / 16 weights, 2176 biases
@@ -287,118 +308,54 @@ def SEResNet50(
 
     Reference: Hu et al., arXiv 1709.01507, Figure 3 and Table 1, middle.
     """
-    row = TABLE["SE-ResNet-50"]
-    return build(row, standard, input_shape, classes, classifier_activation, name)
+    return SENet(*TABLE["SE-ResNet-50"], name=name, **options)
 
 
-@register(
+@variant(
+    SENet,
     params=49_326_872,
     macs=7_574_937_600,
+    feature_map=(7, 7, 2048),
     source="timm 1.0.31 legacy_seresnet101 and pytorchcv 0.0.74 seresnet101",
 )
-def SEResNet101(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="se_resnet101",
-):
+def SEResNet101(*, name="se_resnet101", **options):
     """SE-ResNet-101: 23 instead of 6 blocks in conv4_x.
-
-    Args:
-        input_shape: as for ``SEResNet50``.
-        classes: as for ``SEResNet50``.
-        classifier_activation: as for ``SEResNet50``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``SEResNet50``.
-
-    Example:
 
     >>> model = SEResNet101(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv4_23_se").output.shape
     (None, 2, 2, 1024)
-
-    Reference: Hu et al., arXiv 1709.01507, Table 2.
     """
-    row = TABLE["SE-ResNet-101"]
-    return build(row, standard, input_shape, classes, classifier_activation, name)
+    return SENet(*TABLE["SE-ResNet-101"], name=name, **options)
 
 
-@register(
+@variant(
+    SENet,
     params=66_821_848,
     macs=11_288_993_792,
+    feature_map=(7, 7, 2048),
     source="hujie-frank/SENet SE-ResNet-152.prototxt, timm 1.0.31 legacy_seresnet152 "
     "and pytorchcv 0.0.74 seresnet152",
 )
-def SEResNet152(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="se_resnet152",
-):
+def SEResNet152(*, name="se_resnet152", **options):
     """SE-ResNet-152: 8 blocks in conv3_x and 36 in conv4_x.
-
-    Args:
-        input_shape: as for ``SEResNet50``.
-        classes: as for ``SEResNet50``.
-        classifier_activation: as for ``SEResNet50``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``SEResNet50``.
-
-    Example:
 
     >>> model = SEResNet152(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv3_8_se").output.shape
     (None, 4, 4, 512)
-
-    Reference: Hu et al., arXiv 1709.01507, Table 2.
     """
-    row = TABLE["SE-ResNet-152"]
-    return build(row, standard, input_shape, classes, classifier_activation, name)
+    return SENet(*TABLE["SE-ResNet-152"], name=name, **options)
 
 
-@register(
+@variant(
+    SENet,
     params=27_559_896,
     macs=4_232_994_816,
+    feature_map=(7, 7, 2048),
     source="hujie-frank/SENet SE-ResNeXt-50.prototxt, timm 1.0.31 "
     "legacy_seresnext50_32x4d and pytorchcv 0.0.74 seresnext50_32x4d",
 )
-def SEResNeXt50(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="se_resnext50",
-):
+def SEResNeXt50(*, name="se_resnext50", **options):
     """SE-ResNeXt-50 (32x4d): ``ResNeXt50`` with sixteen gates.
-
-    Args:
-        input_shape: as for ``SEResNet50``.
-        classes: as for ``SEResNet50``.
-        classifier_activation: as for ``SEResNet50``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``SEResNet50``.
-
-    Example:
 
     >>> model = SEResNeXt50(classes=None)
     >>> tuple(model.get_layer("conv2_1_2").kernel.shape)  # 128 filters see 4 channels
@@ -408,81 +365,39 @@ def SEResNeXt50(
 
     Reference: Hu et al., arXiv 1709.01507, Table 1, right.
     """
-    row = TABLE["SE-ResNeXt-50"]
-    return build(row, standard, input_shape, classes, classifier_activation, name)
+    return SENet(*TABLE["SE-ResNeXt-50"], name=name, **options)
 
 
-@register(
+@variant(
+    SENet,
     params=48_955_416,
     macs=7_974_739_968,
+    feature_map=(7, 7, 2048),
     source="timm 1.0.31 legacy_seresnext101_32x4d and pytorchcv 0.0.74 "
     "seresnext101_32x4d",
 )
-def SEResNeXt101(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="se_resnext101",
-):
+def SEResNeXt101(*, name="se_resnext101", **options):
     """SE-ResNeXt-101 (32x4d).
-
-    Args:
-        input_shape: as for ``SEResNet50``.
-        classes: as for ``SEResNet50``.
-        classifier_activation: as for ``SEResNet50``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``SEResNet50``.
-
-    Example:
 
     >>> model = SEResNeXt101(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv4_23_se").output.shape
     (None, 2, 2, 1024)
-
-    Reference: Hu et al., arXiv 1709.01507, Table 2.
     """
-    row = TABLE["SE-ResNeXt-101"]
-    return build(row, standard, input_shape, classes, classifier_activation, name)
+    return SENet(*TABLE["SE-ResNeXt-101"], name=name, **options)
 
 
-@register(
+@variant(
+    SENet,
     params=115_088_984,
     macs=20_688_363_520,
+    feature_map=(7, 7, 2048),
     source="timm 1.0.31 legacy_senet154 and pytorchcv 0.0.74 senet154",
 )
-def SENet154(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="senet154",
-):
+def SENet154(*, name="senet154", **options):
     """SENet-154: the winner of 2017, an SE-ResNeXt-152 (64x4d) with other edges.
 
     The stem has three 3x3 convolutions, shortcuts that halve the map are 3x3, the first
     1x1 of a block has half the usual width, and dropout precedes the classifier.
-
-    Args:
-        input_shape: as for ``SEResNet50``.
-        classes: as for ``SEResNet50``.
-        classifier_activation: as for ``SEResNet50``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``SEResNet50``.
-
-    Example:
 
     >>> model = SENet154(input_shape=(32, 32, 3), classes=None)
     >>> [model.get_layer(f"conv2_1_{i}").output.shape[-1] for i in (1, 2, 3)]
@@ -490,13 +405,13 @@ def SENet154(
 
     Reference: Hu et al., arXiv 1709.01507, Appendix.
     """
-    row = TABLE["SENet-154"]
-    return build(row, standard, input_shape, classes, classifier_activation, name)
+    return SENet(*TABLE["SENet-154"], name=name, **options)
 
 
 @register(
     params=11_931_622,
     macs=2_033_239_424,
+    feature_map=(7, 7, 1024),
     source="hujie-frank/SENet SE-BN-Inception.prototxt; pytorchcv 0.0.74 bninception "
     "without its biases, and 2 C**2 / 16 + C / 16 + C for its ten modules",
 )
@@ -510,9 +425,10 @@ def SEInception(
     """SE-BN-Inception: ``InceptionV2`` with ten gates, and without idle biases.
 
     Args:
-        input_shape: as for ``SEResNet50``.
+        input_shape: ``(height, width, channels)``; a side may be ``None``, for
+            images of any size.
         classes: length of the output; ``None`` stops at the feature map of 5b.
-        classifier_activation: as for ``SEResNet50``.
+        classifier_activation: activation of ``fc``; ``None`` gives logits.
         name: name of the model.
 
     Shapes:
@@ -520,7 +436,8 @@ def SEInception(
         ``(batch, 7, 7, 1024)``.
 
     Raises:
-        ValueError: as ``SEResNet50``.
+        ValueError: if ``input_shape`` is not a triple or has no fixed number of
+            channels; if ``classes`` is neither ``None`` nor a positive integer.
 
     Example:
 
@@ -532,7 +449,8 @@ def SEInception(
 
     Reference: Hu et al., arXiv 1709.01507, Figure 2 and Table 2.
     """
-    inputs = begin(input_shape, classes)
+    input_shape, classes = check_arguments(input_shape, classes)
+    inputs = keras.Input(input_shape, name="image")
     x = conv_bn_relu(inputs, 64, 7, 2, "conv1")
     x = halving_pool(x, "pool1")
     x = conv_bn_relu(x, 64, 1, 1, "conv2_reduce")

@@ -31,7 +31,7 @@ import keras
 from keras import layers
 
 from companion.layers import BatchNormalization, ChannelShuffle, GroupedConv2D
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, register
 
 TABLE = {  # groups: channels of stage 2, stage 3, stage 4      Table 1
     1: (144, 288, 576),
@@ -83,8 +83,29 @@ def shuffle_unit(x, filters, groups, stride, name, first_groups=None):
         stride: 1 or 2, of the depthwise convolution.
         name: first part of the layers' names.
         first_groups: groups of the first 1x1 convolution, if others.
+
+    Shapes:
+        ``(batch, height, width, channels)`` to
+        ``(batch, height / stride, width / stride, filters)``, rounded up.
+
+    Raises:
+        ValueError: if ``stride`` is neither 1 nor 2; if with stride 1 ``filters`` are
+            not the channels of ``x``, or with stride 2 not more; if a number is not a
+            positive integer.
+
+    Example:
+
+    >>> image = keras.Input((28, 28, 24))
+    >>> shuffle_unit(image, 240, groups=3, stride=2, name="stage2_1").shape
+    (None, 14, 14, 240)
     """
+    check_block(x, filters=filters, groups=groups, stride=stride)
     made = filters if stride == 1 else filters - x.shape[-1]
+    if (stride, made) != (1, x.shape[-1]) and (stride != 2 or made < 1):
+        raise ValueError(
+            "A unit of stride 1 keeps the channels, one of stride 2 adds some. "
+            f"Received: filters={filters}, stride={stride} for {x.shape[-1]} channels"
+        )
     y = pointwise_bn(x, filters // 4, first_groups or groups, f"{name}_compress")
     y = layers.ReLU(name=f"{name}_compress_relu")(y)
     y = ChannelShuffle(groups, name=f"{name}_shuffle")(y)
@@ -172,8 +193,7 @@ def ShuffleNetV1(
 
     Reference: Zhang et al., arXiv 1707.01083, Figure 2 and Table 1.
     """
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+    input_shape, classes = check_arguments(input_shape, classes)
     stem, stages = widths(groups, width)
     inputs = keras.Input(input_shape, name="image")
     x = layers.ZeroPadding2D(1, name="conv1_pad")(inputs)

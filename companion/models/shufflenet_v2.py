@@ -30,7 +30,7 @@ import keras
 from keras import layers, ops
 
 from companion.layers import BatchNormalization, ChannelShuffle
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, register
 
 TABLE = {  # width: channels of stage 2, stage 3, stage 4, conv5      Table 5
     0.5: (48, 96, 192, 1024),
@@ -82,9 +82,32 @@ def shuffle_unit(x, filters, stride, name, equal_branches=False):
         name: first part of the layers' names.
         equal_branches: with stride 2, whether each branch makes one half of the
             output; otherwise the shortcut keeps the width of the input.
+
+    Shapes:
+        ``(batch, height, width, channels)`` to
+        ``(batch, height / stride, width / stride, filters)``, rounded up.
+
+    Raises:
+        ValueError: if ``stride`` is neither 1 nor 2; if with stride 1 ``filters`` are
+            not the channels of ``x``, or with stride 2 not more; if ``filters`` are
+            odd.
+
+    Example:
+
+    >>> image = keras.Input((28, 28, 116))
+    >>> shuffle_unit(image, 116, stride=1, name="stage2_2").shape
+    (None, 28, 28, 116)
     """
+    check_block(x, filters=filters, stride=stride)
+    fits = filters == x.shape[-1] if stride == 1 else filters > x.shape[-1]
+    if stride > 2 or filters % 2 or not fits:
+        raise ValueError(
+            "A unit of stride 1 keeps the channels, one of stride 2 adds some, and "
+            "their number is even. "
+            f"Received: filters={filters}, stride={stride} for {x.shape[-1]} channels"
+        )
     if stride == 1:
-        shortcut, y = ops.split(x, 2, axis=-1)
+        shortcut, y = ops.split(x, 2, axis=-1)  # (b, h, w, channels / 2) each
     else:
         shortcut = depthwise_bn(x, stride, f"{name}_shortcut_1")
         kept = filters // 2 if equal_branches else x.shape[-1]
@@ -93,7 +116,7 @@ def shuffle_unit(x, filters, stride, name, equal_branches=False):
     y = conv_bn_relu(y, filters // 2, 1, 1, f"{name}_1")
     y = depthwise_bn(y, stride, f"{name}_2")
     y = conv_bn_relu(y, filters - shortcut.shape[-1], 1, 1, f"{name}_3")
-    y = layers.Concatenate(name=f"{name}_concat")([shortcut, y])
+    y = layers.Concatenate(name=f"{name}_concat")([shortcut, y])  # (b, h, w, filters)
     return ChannelShuffle(2, name=f"{name}_shuffle")(y)
 
 
@@ -146,8 +169,7 @@ def ShuffleNetV2(
 
     Reference: Ma et al., arXiv 1807.11164, Figure 3 and Table 5.
     """
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+    input_shape, classes = check_arguments(input_shape, classes)
     if width not in tuple(TABLE):
         raise ValueError(
             f"`width` must be one of {tuple(TABLE)}. Received: width={width!r}"

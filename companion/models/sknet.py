@@ -20,7 +20,12 @@ import keras
 from keras import layers
 
 from companion.layers import BatchNormalization, SelectiveKernel
-from companion.models.registry import check_arguments, register
+from companion.models.registry import (
+    check_arguments,
+    check_block,
+    check_counts,
+    variant,
+)
 
 
 def batch_norm(x, name):
@@ -53,6 +58,12 @@ def sk_unit(x, filters, stride, name):
     M = 2 kernels, a ratio of 16, and 32 groups; the selective convolution ends with
     its own normalization and ReLU.
     """
+    check_block(x, filters=filters, stride=stride)
+    if filters % 64:
+        raise ValueError(
+            "`filters` must be a multiple of 64, as half of them are in 32 groups. "
+            f"Received: filters={filters}"
+        )
     y = conv_bn_relu(x, filters // 2, 1, 1, f"{name}_1")
     y = SelectiveKernel(
         filters // 2,
@@ -63,7 +74,7 @@ def sk_unit(x, filters, stride, name):
         name=f"{name}_sk",
     )(y)
     y = conv_bn(y, filters, 1, 1, f"{name}_3")
-    if x.shape[-1] != filters:
+    if stride > 1 or x.shape[-1] != filters:
         x = conv_bn(x, filters, 1, stride, f"{name}_shortcut")
     y = layers.Add(name=f"{name}_add")([y, x])
     return layers.ReLU(name=f"{name}_relu")(y)
@@ -75,10 +86,42 @@ TABLE = {  # depth: units in conv2_x, conv3_x, conv4_x, conv5_x      Table 1
 }
 
 
-def build(counts, input_shape, classes, classifier_activation, name):
-    """One row of the table between the stem and the classifier."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+def SKNet(
+    counts,
+    *,
+    input_shape=(224, 224, 3),
+    classes=1000,
+    classifier_activation="softmax",
+    name="sknet",
+):
+    """Four stages of SK units between the stem and the classifier.
+
+    Args:
+        counts: number of units in conv2_x, conv3_x, conv4_x and conv5_x.
+        input_shape: ``(height, width, channels)``; a side may be ``None``, for
+            images of any size.
+        classes: length of the output; ``None`` stops at the feature map of conv5_x.
+        classifier_activation: activation of ``fc``; ``None`` gives logits.
+        name: name of the model.
+
+    Returns:
+        A ``keras.Model``.
+
+    Raises:
+        ValueError: if ``counts`` is not a tuple of positive integers, if
+            ``input_shape`` is not a triple or has no fixed number of channels, or if
+            ``classes`` is not a positive integer.
+
+    Example:
+
+    >>> small = SKNet((1, 1), input_shape=(32, 32, 3), classes=None)
+    >>> small.get_layer("conv3_1_sk").output.shape, small.output.shape
+    ((None, 4, 4, 256), (None, 4, 4, 512))
+
+    Reference: Li et al., arXiv 1903.06586, Tables 1 and 2.
+    """
+    counts = check_counts(counts)
+    input_shape, classes = check_arguments(input_shape, classes)
     inputs = keras.Input(input_shape, name="image")
     x = conv_bn_relu(inputs, 64, 7, 2, "conv1")
     x = layers.MaxPooling2D(3, strides=2, padding="same", name="pool1")(x)
@@ -92,84 +135,40 @@ def build(counts, input_shape, classes, classifier_activation, name):
     return keras.Model(inputs, x, name=name)
 
 
-@register(
+@variant(
+    SKNet,
     params=27_479_784,
     macs=4_462_710_784,
+    feature_map=(7, 7, 2048),
     source="pytorchcv 0.0.74 sknet50, timm 1.0.31 skresnext50_32x4d and implus/SKNet "
     "sknet50.prototxt (its readme: 27.5 million, 4.47 billion)",
 )
-def SKNet50(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="sknet50",
-):
+def SKNet50(*, name="sknet50", **options):
     """SKNet-50: ``ResNeXt50`` with selective kernels, 10 % more parameters.
-
-    Args:
-        input_shape: ``(height, width, channels)``; a side may be ``None``, for
-            images of any size.
-        classes: length of the output; ``None`` stops at the feature map of conv5_x.
-        classifier_activation: activation of ``fc``; ``None`` gives logits.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: if ``input_shape`` is not a triple or has no fixed number of
-            channels; if ``classes`` is neither ``None`` nor a positive integer.
-
-    Example:
 
     >>> model = SKNet50(classes=None)
     >>> model.get_layer("conv3_1_sk").output.shape
     (None, 28, 28, 256)
     >>> model.output.shape
     (None, 7, 7, 2048)
-
-    Reference: Li et al., arXiv 1903.06586, Table 1.
     """
-    return build(TABLE[50], input_shape, classes, classifier_activation, name)
+    return SKNet(TABLE[50], name=name, **options)
 
 
-@register(
+@variant(
+    SKNet,
     params=48_736_040,
     macs=8_448_724_992,
+    feature_map=(7, 7, 2048),
     source="pytorchcv 0.0.74 sknet101; timm 1.0.31, skresnext50_32x4d with 23 blocks",
 )
-def SKNet101(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="sknet101",
-):
+def SKNet101(*, name="sknet101", **options):
     """SKNet-101: 23 instead of 6 units in conv4_x.
 
     The authors print 48.9 million parameters and 8.46 billion multiply-adds.
 
-    Args:
-        input_shape: as for ``SKNet50``.
-        classes: as for ``SKNet50``.
-        classifier_activation: as for ``SKNet50``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
-
-    Raises:
-        ValueError: as ``SKNet50``.
-
-    Example:
-
     >>> model = SKNet101(input_shape=(32, 32, 3), classes=None)
     >>> model.get_layer("conv4_23_sk").output.shape
     (None, 2, 2, 512)
-
-    Reference: Li et al., arXiv 1903.06586, Table 2.
     """
-    return build(TABLE[101], input_shape, classes, classifier_activation, name)
+    return SKNet(TABLE[101], name=name, **options)

@@ -21,7 +21,7 @@ Where this file follows the released Caffe network (forresti/SqueezeNet), and wh
 import keras
 from keras import layers
 
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, variant
 
 
 def convolution(x, filters, size, stride, padding, name):
@@ -53,6 +53,7 @@ def ceil_pool(x, name):
 
 def fire(x, squeeze1x1, expand1x1, expand3x3, name):
     """Squeeze, then expand in two branches (Section 3.2, Figure 1)."""
+    check_block(x, squeeze1x1=squeeze1x1, expand1x1=expand1x1, expand3x3=expand3x3)
     s = convolution(x, squeeze1x1, 1, 1, "valid", f"{name}_squeeze1x1")
     e1 = convolution(s, expand1x1, 1, 1, "valid", f"{name}_expand1x1")
     e3 = convolution(s, expand3x3, 3, 1, "same", f"{name}_expand3x3")
@@ -89,10 +90,55 @@ TABLE_1_1 = (  # smaller conv1, earlier pooling     SqueezeNet_v1.1/deploy.proto
 )
 
 
-def build(rows, smallest_side, input_shape, classes, classifier_activation, name):
-    """The rows of a table, then a score for every class at every position."""
-    check_arguments(input_shape, None, smallest_side=smallest_side)  # global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+def smallest_side(rows):
+    """The side that leaves one unit in the last map, from there back to the image."""
+    side = 1
+    for layer, *sizes in reversed(rows):
+        if layer is ceil_pool:
+            side = 2 * side
+        if layer is first_convolution:
+            side = 2 * (side - 1) + sizes[1]
+    return side
+
+
+def SqueezeNet(
+    rows,
+    *,
+    input_shape=(227, 227, 3),
+    classes=1000,
+    classifier_activation="softmax",
+    name="squeezenet",
+):
+    """The rows of a table, then a score for every class at every position.
+
+    Args:
+        rows: layer and its arguments, as in ``TABLE_1_0``.
+        input_shape: ``(height, width, channels)``, sides of 21 or more for version
+            1.0, of 17 or more for 1.1; a side may be ``None``, for images of any size.
+        classes: length of the output; ``None`` stops at the last feature map.
+        classifier_activation: activation of the average over ``conv10``; ``None``
+            gives logits, none of which is negative.
+        name: name of the model.
+
+    Returns:
+        A ``keras.Model``.
+
+    Raises:
+        ValueError: if ``input_shape`` is not a triple, has too short a side or no
+            fixed number of channels; if ``classes`` is neither ``None`` nor a
+            positive integer.
+
+    Example:
+
+    >>> rows = [(first_convolution, 64, 3, "conv1"), (fire, 16, 64, 64, "fire2")]
+    >>> SqueezeNet(rows, input_shape=(33, 33, 3), classes=None).output.shape
+    (None, 16, 16, 128)
+
+    Reference: Iandola et al., arXiv 1602.07360, Table 1 and Figures 1 and 2, left.
+    """
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=smallest_side(rows)
+    )
     inputs = keras.Input(input_shape, name="image")
     x = inputs
     for layer, *arguments in rows:
@@ -111,90 +157,43 @@ def build(rows, smallest_side, input_shape, classes, classifier_activation, name
     return keras.Model(inputs, x, name=name)
 
 
-@register(
+@variant(
+    SqueezeNet,
     params=1_248_424,
     macs=832_667_936,
     receptive_field=155,
+    feature_map=(13, 13, 512),
     source="counts: torchvision 0.28 squeezenet1_0 and pytorchcv 0.0.74 "
     "squeezenet_v1_0 at 227x227, parameters also the paper, Table 1; "
     "field: measured on torchvision's network",
 )
-def SqueezeNet1_0(
-    *,
-    input_shape=(227, 227, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="squeezenet1_0",
-):
+def SqueezeNet1_0(*, name="squeezenet1_0", **options):
     """SqueezeNet as in the paper: eight fire modules, pooling after 1, 4 and 8.
-
-    Args:
-        input_shape: ``(height, width, channels)``, sides of 21 or more; a side may be
-            ``None``, for images of any size.
-        classes: length of the output; ``None`` stops at the feature map of fire9.
-        classifier_activation: activation of the average over ``conv10``; ``None``
-            gives logits, none of which is negative.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 227, 227, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 13, 13, 512)``.
-
-    Raises:
-        ValueError: if ``input_shape`` is not a triple, has a side below 21 or no
-            fixed number of channels; if ``classes`` is neither ``None`` nor a
-            positive integer.
-
-    Example:
 
     >>> model = SqueezeNet1_0(classes=None)
     >>> model.get_layer("fire5_squeeze1x1").output.shape
     (None, 27, 27, 32)
     >>> model.get_layer("fire5_concat").output.shape
     (None, 27, 27, 256)
-
-    Reference: Iandola et al., arXiv 1602.07360, Table 1 and Figures 1 and 2, left.
     """
-    return build(TABLE_1_0, 21, input_shape, classes, classifier_activation, name)
+    return SqueezeNet(TABLE_1_0, name=name, **options)
 
 
-@register(
+@variant(
+    SqueezeNet,
     params=1_235_496,
     macs=387_747_520,
     receptive_field=207,
+    feature_map=(14, 14, 512),
     source="counts: torchvision 0.28 squeezenet1_1 and pytorchcv 0.0.74 "
     "squeezenet_v1_1 at 227x227; field: measured on torchvision's network",
 )
-def SqueezeNet1_1(
-    *,
-    input_shape=(227, 227, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="squeezenet1_1",
-):
+def SqueezeNet1_1(*, name="squeezenet1_1", **options):
     """SqueezeNet 1.1: less than half the multiply-adds, by pooling earlier.
 
     The authors released it after the paper: conv1 has 64 kernels of 3x3 instead of 96
     of 7x7, and the maps are halved after fire3 and fire5 instead of fire4 and fire8.
 
-    Args:
-        input_shape: as for ``SqueezeNet1_0``, but sides of 17 or more.
-        classes: as for ``SqueezeNet1_0``.
-        classifier_activation: as for ``SqueezeNet1_0``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 227, 227, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 14, 14, 512)``.
-
-    Raises:
-        ValueError: as ``SqueezeNet1_0``, but for sides below 17.
-
-    Example:
-
-    >>> SqueezeNet1_1(classes=None).output.shape
-    (None, 14, 14, 512)
-
     Reference: forresti/SqueezeNet, SqueezeNet_v1.1/deploy.prototxt and README.md.
     """
-    return build(TABLE_1_1, 17, input_shape, classes, classifier_activation, name)
+    return SqueezeNet(TABLE_1_1, name=name, **options)

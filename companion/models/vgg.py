@@ -20,7 +20,7 @@ Where this file differs from the paper:
 import keras
 from keras import layers
 
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_counts, variant
 
 SMALLEST_SIDE = 32  # halved five times
 
@@ -46,56 +46,79 @@ def hidden_dense(x, number):
     return layers.Dropout(0.5, name=f"drop{number}")(x)
 
 
-def build(counts, input_shape, classes, classifier_activation, name):
-    """One column of Table 1."""
-    check_arguments(input_shape, classes, smallest_side=SMALLEST_SIDE)
-    inputs = keras.Input(input_shape, name="image")
-    x = inputs
+def stages(x, counts):
+    """One column of Table 1: five stages of convolutions, each halved at its end."""
     for stage, (count, width) in enumerate(zip(counts, WIDTHS, strict=True), start=1):
         for number in range(1, count + 1):
             x = convolution(x, width, f"{stage}_{number}")
         x = layers.MaxPooling2D(2, strides=2, name=f"pool{stage}")(x)
-    if classes is not None:
-        x = layers.Flatten(name="flatten")(x)
-        x = hidden_dense(x, 6)
-        x = hidden_dense(x, 7)
-        x = layers.Dense(classes, activation=classifier_activation, name="fc8")(x)
-    return keras.Model(inputs, x, name=name)
+    return x
 
 
-@register(
-    params=132_863_336,
-    macs=7_609_090_048,
-    receptive_field=150,
-    source="counts: torchvision 0.28 and pytorchcv 0.0.74 vgg11 (paper, Table 2: 133 "
-    "million); field: Araujo et al., Distill 2019, vgg_a/pool5",
-)
-def VGG11(
+def VGG(
+    counts,
     *,
     input_shape=(224, 224, 3),
     classes=1000,
     classifier_activation="softmax",
-    name="vgg11",
+    name="vgg",
 ):
-    """VGG-11, configuration A: eight convolutions.
+    """Five stages of 3x3 convolutions, three dense layers.
 
     Args:
+        counts: number of convolutions in each of the five stages.
         input_shape: ``(height, width, channels)``, sides of 32 or more. The weights of
             fc6 fix the size; with ``classes=None`` a side may be ``None``.
         classes: length of the output; ``None`` stops at the feature map ``pool5``.
         classifier_activation: activation of ``fc8``; ``None`` gives logits.
         name: name of the model.
 
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 512)``.
+    Returns:
+        A ``keras.Model``.
 
     Raises:
-        ValueError: if ``input_shape`` is not a triple, has a side below 32 or no
-            fixed number of channels, or has an unknown side while ``classes`` is
-            given; if ``classes`` is neither ``None`` nor a positive integer.
+        ValueError: if ``counts`` are not five positive integers; if ``input_shape`` is
+            not a triple, has a side below 32 or no fixed number of channels, or has an
+            unknown side while ``classes`` is given; if ``classes`` is neither ``None``
+            nor a positive integer.
 
     Example:
+
+    >>> small = VGG((1, 1, 1, 1, 1), input_shape=(64, 64, 3), classes=None)
+    >>> small.output.shape
+    (None, 2, 2, 512)
+
+    Reference: Simonyan, Zisserman, arXiv 1409.1556, Table 1.
+    """
+    counts = check_counts(counts)
+    if len(counts) != len(WIDTHS):
+        raise ValueError(
+            f"`counts` must be five, one for each stage. Received: counts={counts}"
+        )
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=SMALLEST_SIDE, flattened=True
+    )
+    inputs = keras.Input(input_shape, name="image")
+    x = stages(inputs, counts)
+    if classes is not None:
+        x = layers.Flatten(name="flatten")(x)  # (b, h / 32 * w / 32 * 512)
+        x = hidden_dense(x, 6)
+        x = hidden_dense(x, 7)
+        x = layers.Dense(classes, activation=classifier_activation, name="fc8")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+@variant(
+    VGG,
+    params=132_863_336,
+    macs=7_609_090_048,
+    receptive_field=150,
+    feature_map=(7, 7, 512),
+    source="counts: torchvision 0.28 and pytorchcv 0.0.74 vgg11 (paper, Table 2: 133 "
+    "million); field: Araujo et al., Distill 2019, vgg_a/pool5",
+)
+def VGG11(*, name="vgg11", **options):
+    """VGG-11, configuration A: eight convolutions.
 
     >>> model = VGG11(classes=None)
     >>> [layer.name for layer in model.layers[1:5]]
@@ -105,121 +128,64 @@ def VGG11(
 
     Reference: Simonyan, Zisserman, arXiv 1409.1556, Table 1, column A.
     """
-    return build(TABLE[11], input_shape, classes, classifier_activation, name)
+    return VGG(TABLE[11], name=name, **options)
 
 
-@register(
+@variant(
+    VGG,
     params=133_047_848,
     macs=11_308_466_176,
     receptive_field=156,
+    feature_map=(7, 7, 512),
     source="counts: torchvision 0.28 and pytorchcv 0.0.74 vgg13 (paper, Table 2: 133 "
     "million); field: gradient of torchvision's network",
 )
-def VGG13(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="vgg13",
-):
+def VGG13(*, name="vgg13", **options):
     """VGG-13, configuration B: ten convolutions.
-
-    Args:
-        input_shape: as for ``VGG11``.
-        classes: as for ``VGG11``.
-        classifier_activation: as for ``VGG11``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 512)``.
-
-    Raises:
-        ValueError: as ``VGG11``.
-
-    Example:
 
     >>> VGG13(classes=None).get_layer("pool3").output.shape
     (None, 28, 28, 256)
 
     Reference: Simonyan, Zisserman, arXiv 1409.1556, Table 1, column B.
     """
-    return build(TABLE[13], input_shape, classes, classifier_activation, name)
+    return VGG(TABLE[13], name=name, **options)
 
 
-@register(
+@variant(
+    VGG,
     params=138_357_544,
     macs=15_470_264_320,
     receptive_field=212,
+    feature_map=(7, 7, 512),
     source="counts: torchvision 0.28 vgg16 and keras.applications VGG16 (paper, Table "
     "2: 138 million); field: Araujo et al., Distill 2019, vgg_16/pool5",
 )
-def VGG16(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="vgg16",
-):
+def VGG16(*, name="vgg16", **options):
     """VGG-16, configuration D: thirteen convolutions.
-
-    Args:
-        input_shape: as for ``VGG11``.
-        classes: as for ``VGG11``.
-        classifier_activation: as for ``VGG11``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 512)``.
-
-    Raises:
-        ValueError: as ``VGG11``.
-
-    Example:
 
     >>> VGG16(classes=None).count_params()  # of 138,357,544 with the dense layers
     14714688
 
     Reference: Simonyan, Zisserman, arXiv 1409.1556, Table 1, column D.
     """
-    return build(TABLE[16], input_shape, classes, classifier_activation, name)
+    return VGG(TABLE[16], name=name, **options)
 
 
-@register(
+@variant(
+    VGG,
     params=143_667_240,
     macs=19_632_062_464,
     receptive_field=268,
+    feature_map=(7, 7, 512),
     source="counts: torchvision 0.28 vgg19 and keras.applications VGG19 (paper, Table "
     "2: 144 million); field: gradient of torchvision's network",
 )
-def VGG19(
-    *,
-    input_shape=(224, 224, 3),
-    classes=1000,
-    classifier_activation="softmax",
-    name="vgg19",
-):
+def VGG19(*, name="vgg19", **options):
     """VGG-19, configuration E: sixteen convolutions.
-
-    Args:
-        input_shape: as for ``VGG11``.
-        classes: as for ``VGG11``.
-        classifier_activation: as for ``VGG11``.
-        name: name of the model.
-
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 512)``.
-
-    Raises:
-        ValueError: as ``VGG11``.
-
-    Example:
 
     >>> VGG19(classes=None).get_layer("conv5_4").output.shape
     (None, 14, 14, 512)
 
     Reference: Simonyan, Zisserman, arXiv 1409.1556, Table 1, column E.
     """
-    return build(TABLE[19], input_shape, classes, classifier_activation, name)
+    return VGG(TABLE[19], name=name, **options)

@@ -14,8 +14,9 @@ paper widens only the inner 3x3 of a ResNet-50 bottleneck, with the stride in th
 import keras
 from keras import layers
 
+from companion.arguments import integer, number
 from companion.layers import BatchNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, variant
 
 
 def convolution(x, filters, size, stride, name):
@@ -43,26 +44,29 @@ def relu(x, name):
 
 def wide_basic(x, filters, stride, dropout, name):
     """Two pre-activated 3x3 convolutions, dropout between them (Figure 1d)."""
+    check_block(x, filters=filters, stride=stride)
+    number("dropout", dropout, least=0, below=1)
     active = relu(normalize(x, f"{name}_1"), f"{name}_1")
     y = convolution(active, filters, 3, stride, f"{name}_1")
     y = relu(normalize(y, f"{name}_2"), f"{name}_2")
     if dropout > 0:
         y = layers.Dropout(dropout, name=f"{name}_drop")(y)
     y = convolution(y, filters, 3, 1, f"{name}_2")
-    if x.shape[-1] != filters:
+    if stride > 1 or x.shape[-1] != filters:
         x = convolution(active, filters, 1, stride, f"{name}_shortcut")
     return layers.Add(name=f"{name}_add")([y, x])
 
 
 def wide_bottleneck(x, filters, widen, stride, name):
     """ResNet's bottleneck, its 3x3 `widen` times as wide (Section 3.4)."""
+    check_block(x, filters=filters, widen=widen, stride=stride)
     width = widen * filters // 4
     y = normalize(convolution(x, width, 1, 1, f"{name}_1"), f"{name}_1")
     y = relu(y, f"{name}_1")
     y = normalize(convolution(y, width, 3, stride, f"{name}_2"), f"{name}_2")
     y = relu(y, f"{name}_2")
     y = normalize(convolution(y, filters, 1, 1, f"{name}_3"), f"{name}_3")
-    if x.shape[-1] != filters:
+    if stride > 1 or x.shape[-1] != filters:
         shortcut = f"{name}_shortcut"
         x = normalize(convolution(x, filters, 1, stride, shortcut), shortcut)
     return relu(layers.Add(name=f"{name}_add")([y, x]), name)
@@ -82,18 +86,54 @@ def classify(x, classes, classifier_activation):
     return layers.Dense(classes, activation=classifier_activation, name="fc")(x)
 
 
-def build_cifar(
-    depth, widen, dropout, input_shape, classes, classifier_activation, name
+def CifarWideResNet(
+    depth,
+    widen,
+    *,
+    input_shape=(32, 32, 3),
+    classes=10,
+    classifier_activation="softmax",
+    name="cifar_wide_resnet",
+    dropout=0.0,
 ):
-    """Three groups of N = (depth - 4) / 6 blocks (Table 1)."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+    """Three groups of N = (depth - 4) / 6 blocks (Table 1).
+
+    Args:
+        depth: 6 N + 4, from 10 on. It counts the 3x3 convolutions and three shortcuts.
+        widen: how many times as wide as the ResNets for CIFAR, the paper's k.
+        input_shape: ``(height, width, channels)``; a side may be ``None``, for
+            images of any size.
+        classes: length of the output; ``None`` stops at the last feature map.
+        classifier_activation: activation of ``fc``; ``None`` gives logits.
+        name: name of the model.
+        dropout: part of the units silenced between the two convolutions of a block,
+            below 1; the paper uses 0.3 on CIFAR.
+
+    Returns:
+        A ``keras.Model``.
+
+    Raises:
+        ValueError: if ``depth`` is not 6 N + 4, if ``dropout`` is not in [0, 1), if
+            ``input_shape`` is not a triple or has no fixed number of channels, or if
+            another number is not a positive integer.
+
+    Example:
+
+    >>> CifarWideResNet(10, 2, classes=None).output.shape
+    (None, 8, 8, 128)
+
+    Reference: Zagoruyko, Komodakis, arXiv 1605.07146, Table 1 and Section 3.3.
+    """
+    input_shape, classes = check_arguments(input_shape, classes)
+    widen = integer("widen", widen)
+    if integer("depth", depth, least=10) % 6 != 4:
+        raise ValueError(f"`depth` must be 6 N + 4. Received: depth={depth}")
     inputs = keras.Input(input_shape, name="image")
     x = convolution(inputs, 16, 3, 1, "conv1")
     for group, width, first_stride in CIFAR_TABLE:
-        for number in range(1, (depth - 4) // 6 + 1):
-            stride = first_stride if number == 1 else 1
-            block = f"conv{group}_{number}"
+        for index in range(1, (depth - 4) // 6 + 1):
+            stride = first_stride if index == 1 else 1
+            block = f"conv{group}_{index}"
             x = wide_basic(x, widen * width, stride, dropout, block)
     x = relu(normalize(x, "post"), "post")
     if classes is not None:
@@ -101,112 +141,92 @@ def build_cifar(
     return keras.Model(inputs, x, name=name)
 
 
-def build_imagenet(widen, input_shape, classes, classifier_activation, name):
-    """ResNet-50 with wide bottlenecks."""
-    check_arguments(input_shape, None, smallest_side=1)  # any side: global pooling
-    check_arguments((1, 1, 1), classes, smallest_side=1)
-    inputs = keras.Input(input_shape, name="image")
-    x = convolution(inputs, 64, 7, 2, "conv1")
-    x = relu(normalize(x, "conv1"), "conv1")
-    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
-    x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)
-    for group, filters, count, first_stride in IMAGENET_TABLE:
-        for number in range(1, count + 1):
-            stride = first_stride if number == 1 else 1
-            x = wide_bottleneck(x, filters, widen, stride, f"conv{group}_{number}")
-    if classes is not None:
-        x = classify(x, classes, classifier_activation)
-    return keras.Model(inputs, x, name=name)
-
-
-@register(
-    params=68_883_240,
-    macs=11_398_021_120,
-    receptive_field=427,
-    source="counts: torchvision 0.28 and timm 1.0.31 wide_resnet50_2 (paper: 68.9 "
-    "million); field: gradient of torchvision's network",
-)
-def WideResNet50_2(
+def WideResNet(
+    widen,
     *,
     input_shape=(224, 224, 3),
     classes=1000,
     classifier_activation="softmax",
-    name="wide_resnet50_2",
+    name="wide_resnet",
 ):
-    """WRN-50-2-bottleneck: ResNet-50 with inner convolutions twice as wide.
+    """ResNet-50 with wide bottlenecks (Section 3.4).
 
     Args:
+        widen: how many times as wide the inner 3x3 convolutions are.
         input_shape: ``(height, width, channels)``; a side may be ``None``, for
             images of any size.
         classes: length of the output; ``None`` stops at the feature map of conv5.
         classifier_activation: activation of ``fc``; ``None`` gives logits.
         name: name of the model.
 
-    Shapes:
-        ``(batch, 224, 224, 3)`` to ``(batch, 1000)``; with ``classes=None`` to
-        ``(batch, 7, 7, 2048)``.
+    Returns:
+        A ``keras.Model``.
 
     Raises:
-        ValueError: if ``input_shape`` is not a triple or has no fixed number of
-            channels; if ``classes`` is neither ``None`` nor a positive integer.
+        ValueError: if ``widen`` is not a positive integer, if ``input_shape`` is not a
+            triple or has no fixed number of channels, or if ``classes`` is not a
+            positive integer.
 
     Example:
+
+    >>> wide = WideResNet(3, input_shape=(32, 32, 3), classes=None)
+    >>> wide.get_layer("conv2_1_2").filters
+    192
+
+    Reference: Zagoruyko, Komodakis, arXiv 1605.07146, Section 3.4.
+    """
+    input_shape, classes = check_arguments(input_shape, classes)
+    inputs = keras.Input(input_shape, name="image")
+    x = convolution(inputs, 64, 7, 2, "conv1")
+    x = relu(normalize(x, "conv1"), "conv1")
+    x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
+    x = layers.MaxPooling2D(3, strides=2, name="pool1")(x)
+    for group, filters, count, first_stride in IMAGENET_TABLE:
+        for index in range(1, count + 1):
+            stride = first_stride if index == 1 else 1
+            x = wide_bottleneck(x, filters, widen, stride, f"conv{group}_{index}")
+    if classes is not None:
+        x = classify(x, classes, classifier_activation)
+    return keras.Model(inputs, x, name=name)
+
+
+@variant(
+    WideResNet,
+    params=68_883_240,
+    macs=11_398_021_120,
+    receptive_field=427,
+    feature_map=(7, 7, 2048),
+    source="counts: torchvision 0.28 and timm 1.0.31 wide_resnet50_2 (paper: 68.9 "
+    "million); field: gradient of torchvision's network",
+)
+def WideResNet50_2(*, name="wide_resnet50_2", **options):
+    """WRN-50-2-bottleneck: ResNet-50 with inner convolutions twice as wide.
 
     >>> model = WideResNet50_2(input_shape=(64, 64, 3), classes=None)
     >>> model.get_layer("conv2_1_2").filters, model.get_layer("conv2_1_3").filters
     (128, 256)
     >>> model.output.shape
     (None, 2, 2, 2048)
-
-    Reference: Zagoruyko, Komodakis, arXiv 1605.07146, Section 3.4.
     """
-    return build_imagenet(2, input_shape, classes, classifier_activation, name)
+    return WideResNet(widen=2, name=name, **options)
 
 
-@register(
+@variant(
+    CifarWideResNet,
     params=36_479_194,
     macs=5_243_328_768,
     receptive_field=109,
+    feature_map=(8, 8, 640),
     source="counts: pytorchcv 0.0.74 wrn28_10_cifar10 (paper, Table 4: 36.5 million); "
     "field: gradient of pytorchcv's network",
 )
-def WideResNet28_10(
-    *,
-    input_shape=(32, 32, 3),
-    classes=10,
-    classifier_activation="softmax",
-    name="wide_resnet28_10",
-    dropout=0.0,
-):
+def WideResNet28_10(*, name="wide_resnet28_10", **options):
     """WRN-28-10 for CIFAR: twelve blocks, 160, 320 and 640 channels.
-
-    Args:
-        input_shape: as for ``WideResNet50_2``.
-        classes: as for ``WideResNet50_2``.
-        classifier_activation: as for ``WideResNet50_2``.
-        name: name of the model.
-        dropout: part of the units silenced between the two convolutions of a block;
-            the paper uses 0.3 on CIFAR.
-
-    Shapes:
-        ``(batch, 32, 32, 3)`` to ``(batch, 10)``; with ``classes=None`` to
-        ``(batch, 8, 8, 640)``.
-
-    Raises:
-        ValueError: as ``WideResNet50_2``; if ``dropout`` is not in [0, 1).
-
-    Example:
 
     >>> model = WideResNet28_10(classes=None)
     >>> model.get_layer("conv3_4_add").output.shape
     (None, 16, 16, 320)
     >>> model.output.shape
     (None, 8, 8, 640)
-
-    Reference: Zagoruyko, Komodakis, arXiv 1605.07146, Table 1 and Section 3.3.
     """
-    if not 0 <= dropout < 1:
-        raise ValueError(f"`dropout` must be in [0, 1). Received: dropout={dropout}")
-    return build_cifar(
-        28, 10, dropout, input_shape, classes, classifier_activation, name
-    )
+    return CifarWideResNet(depth=28, widen=10, name=name, **options)

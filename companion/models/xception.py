@@ -23,7 +23,7 @@ import keras
 from keras import layers
 
 from companion.layers import BatchNormalization
-from companion.models.registry import check_arguments, register
+from companion.models.registry import check_arguments, check_block, register
 
 SMALLEST_SIDE = 7  # the first two layers leave 1x1
 
@@ -68,6 +68,7 @@ def separable(x, filters, name):
     >>> model.get_layer("block13_2_pointwise").count_params() == 728 * 1024
     True
     """
+    check_block(x, filters=filters)
     x = layers.DepthwiseConv2D(
         3, padding="same", use_bias=False, name=f"{name}_depthwise"
     )(x)
@@ -131,8 +132,9 @@ def Xception(
 
     Reference: Chollet, arXiv 1610.02357, Section 3 and Figure 5.
     """
-    check_arguments(input_shape, None, smallest_side=SMALLEST_SIDE)
-    check_arguments((1, 1, 1), classes, smallest_side=1)
+    input_shape, classes = check_arguments(
+        input_shape, classes, smallest_side=SMALLEST_SIDE
+    )
     inputs = keras.Input(input_shape, name="image")
     x = relu(conv_bn(inputs, 32, 3, "conv1", stride=2, padding="valid"), "conv1")
     x = relu(conv_bn(x, 64, 3, "conv2", padding="valid"), "conv2")

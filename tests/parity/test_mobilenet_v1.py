@@ -29,7 +29,7 @@ def reference(width, side=SIDE):
 
 
 def build(rows=mobilenet_v1.TABLE):
-    return mobilenet_v1.build(rows, 1.0, (SIDE, SIDE, 3), 1000, None, "mobilenet")
+    return MobileNetV1(rows=rows, resolution=SIDE, classifier_activation=None)
 
 
 @pytest.mark.parametrize(

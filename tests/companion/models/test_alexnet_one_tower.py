@@ -50,11 +50,3 @@ def test_sides_whose_map_the_classifier_takes(side):
 def test_other_sides_are_refused_with_the_reason(side):
     with pytest.raises(ValueError, match=rf"223 to 254.*Received.*\({side}, {side}, 3"):
         build(input_shape=(side, side, 3))
-
-
-def test_feature_map_of_any_size():
-    assert build(input_shape=(None, None, 3), classes=None).output.shape[-1] == 256
-    small = build(input_shape=(63, 63, 3), classes=None)
-    assert small.output.shape == (None, 1, 1, 256)
-    with pytest.raises(ValueError, match=r"63 or more"):
-        build(input_shape=(62, 62, 3), classes=None)

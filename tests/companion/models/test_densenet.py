@@ -1,7 +1,7 @@
 """DenseNet's maps, connections and depths against the paper.
 
 Huang et al., arXiv 1608.06993: Table 1 gives the ImageNet networks, Section 3 those for
-CIFAR, Table 2 their parameters. The counts are checked in test_registry.py, the logits
+CIFAR, Table 2 their parameters. The counts are checked in test_contract.py, the logits
 are compared with other implementations in tests/parity.
 """
 
@@ -11,9 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from companion.conformance import check_model
 from companion.models import MODELS, densenet
-from companion.models.densenet import DenseNet40, DenseNet121
 
 TABLE_1 = {  # layers of the blocks, k; 161 from the authors' models/densenet.lua
     "121": ((6, 12, 24, 16), 32),
@@ -47,8 +45,8 @@ def built(row):
     """Shapes only: the weights have no values."""
     side = 224 if row in TABLE_1 else 32
     with keras.StatelessScope(initialize_variables=False):
-        return densenet.build(
-            densenet.TABLE[row], (side, side, 3), 10, "softmax", "densenet"
+        return densenet.DenseNet(
+            *densenet.TABLE[row], input_shape=(side, side, 3), classes=10
         )
 
 
@@ -191,64 +189,3 @@ def test_normalization_and_biases():
         for conv in layers_of(model, keras.layers.Conv2D):
             assert not conv.use_bias
         assert model.get_layer("fc").use_bias
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        (densenet.imagenet_stem, 8, densenet.bottleneck, (2, 1), 4, 0.5),
-        (densenet.cifar_stem, 6, densenet.basic, (1, 1), 4, 1.0),
-    ],
-    ids=["imagenet", "cifar"],
-)
-def test_conformance(row):
-    """With fewer layers; the counts are checked in test_registry.py."""
-    small = functools.partial(
-        densenet.build, row, classifier_activation=None, name="small"
-    )
-    check_model(small, (64, 32, 3), without=("params", "macs"))
-
-
-@pytest.mark.parametrize("function, side", [(DenseNet121, 29), (DenseNet40, 4)])
-def test_smallest_image(function, side):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(input_shape=(side, side, 3), classes=None)
-    assert model.output.shape[1:3] == (1, 1)
-    with pytest.raises(ValueError, match=f"{side} or more.*Received: "):
-        function(input_shape=(64, side - 1, 3))
-
-
-def test_images_of_any_size_are_classified():
-    row = (densenet.imagenet_stem, 8, densenet.bottleneck, (1, 1, 1, 1), 4, 0.5)
-    model = densenet.build(row, (None, None, 3), 7, "softmax", "small")
-    for height, width in ((29, 29), (33, 65)):
-        images = np.ones((2, height, width, 3), "float32")
-        assert model(images).shape == (2, 7)
-
-
-def test_arguments_reach_the_model():
-    with keras.StatelessScope(initialize_variables=False):
-        model = DenseNet40(
-            input_shape=(16, 24, 1), classes=7, classifier_activation=None, name="mine"
-        )
-    assert model.name == "mine"
-    assert model.input.shape == (None, 16, 24, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built("121").get_layer("fc").activation is keras.activations.softmax
-
-
-@pytest.mark.parametrize("name", [name for name in MODELS if "DenseNet" in name])
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (3, 224, 3)}, "or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(name, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        MODELS[name].build(**arguments)
-    assert rule in str(error.value)

@@ -1,16 +1,14 @@
 """EfficientNet's maps, widths, depths and rates against the paper and independent code.
 
 Tan and Le, arXiv 1905.11946: Table 1 gives B0, Section 4 the scaling, Section 5.2 the
-rates. Counts are checked in test_registry.py, logits in tests/parity.
+rates. Counts are checked in test_contract.py, logits in tests/parity.
 """
 
 import functools
 
 import keras
-import numpy as np
 import pytest
 
-from companion.conformance import check_model
 from companion.layers import DropPath, SqueezeExcite
 from companion.models import efficientnet
 from companion.models.efficientnet import (
@@ -208,56 +206,3 @@ def test_field_of_the_last_map_without_the_gates():
     field = receptive_field(convolutions)
     assert (field.size, field.stride) == (851, 32)
     assert receptive_field(model).is_global
-
-
-def test_conformance():
-    """One block of each kind: with and without expansion, stride and shortcut."""
-    table = ((1, 3, 1, 16, 1), (6, 5, 2, 24, 2))
-    small = functools.partial(
-        efficientnet.build,
-        table,
-        (0.25, 1.0, 0.2),
-        classifier_activation=None,
-        name="small",
-    )
-    check_model(small, (64, 32, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = EfficientNetB0(input_shape=(None, None, 3), classes=7)
-    for height, width in ((1, 1), (33, 65)):
-        images = np.ones((2, height, width, 3), "float32")
-        assert model(images).shape == (2, 7)
-
-
-def test_arguments_reach_the_model():
-    with keras.StatelessScope(initialize_variables=False):
-        model = EfficientNetB0(
-            input_shape=(64, 96, 1),
-            classes=7,
-            classifier_activation=None,
-            name="mine",
-        )
-    assert model.name == "mine"
-    assert model.input.shape == (None, 64, 96, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    softmax = built(EfficientNetB0).get_layer("fc").activation
-    assert softmax is keras.activations.softmax
-
-
-@pytest.mark.parametrize("name", SIDES)
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (0, 224, 3)}, "1 or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(name, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        getattr(efficientnet, f"EfficientNet{name}")(**arguments)
-    assert rule in str(error.value)

@@ -6,11 +6,9 @@ Szegedy et al., arXiv 1602.07261. The logits are compared in tests/parity.
 import functools
 
 import keras
-import numpy as np
 import pytest
 
-from companion.conformance import check_model
-from companion.models import InceptionResNetV1, InceptionResNetV2, inception_resnet
+from companion.models import InceptionResNetV1, InceptionResNetV2
 
 
 @functools.cache
@@ -115,51 +113,3 @@ def test_normalization_and_biases(function):
         if getattr(layer, "strides", 0) == (2, 2):
             assert layer.padding == "valid"
     assert built(function).get_layer("drop").rate == 0.2
-
-
-ROWS = [(row, block, 1, widths) for row, block, _, widths in inception_resnet.TABLE_V2]
-one_each = functools.partial(
-    inception_resnet.build,
-    inception_resnet.stem_v2,
-    ROWS,
-    classifier_activation=None,
-    name="one_each",
-)
-
-
-def test_conformance():
-    """One module of each kind of v2; those of v1 are narrower."""
-    check_model(one_each, (76, 75, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = one_each(input_shape=(None, None, 3), classes=7)
-    for height, width in ((75, 75), (75, 120)):
-        images = np.ones((2, height, width, 3), "float32")
-        assert model(images).shape == (2, 7)
-
-
-@pytest.mark.parametrize("function", COUNTS)
-def test_arguments_reach_the_model(function):
-    model = built(function, classes=7, classifier_activation=None, name="mine")
-    assert model.name == "mine"
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built(function).get_layer("fc").activation is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", COUNTS)
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (74, 75, 3)}, "75 or more"),
-        ({"input_shape": (299, 299)}, "height, width, channels"),
-        ({"input_shape": (299, 299, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)

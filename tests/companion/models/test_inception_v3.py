@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import pytest
 
-from companion.conformance import check_model
 from companion.models import InceptionV3, inception_v3
 
 
@@ -104,6 +103,7 @@ def test_normalization_and_biases():
             assert layer.scale
         if isinstance(layer, keras.layers.Conv2D):
             assert not layer.use_bias
+    assert built().get_layer("drop").rate == 0.2
     gammas = [x for x in built().weights if x.name == "gamma"]
     assert sum(gamma.shape[0] for gamma in gammas) == 17_216
     assert len(gammas) == 94
@@ -129,13 +129,11 @@ def test_auxiliary_head():
     assert "auxiliary_6e" not in {layer.name for layer in built().layers}
 
 
-def test_conformance(monkeypatch):
-    """One module of each kind."""
-    kinds = ("5b", "6a", "6b", "7a", "7b")
-    rows = [row for row in inception_v3.TABLE if row[0][-2:] in kinds]
-    assert len(rows) == len(kinds)
-    monkeypatch.setattr(inception_v3, "TABLE", rows)
-    check_model(InceptionV3, (76, 75, 3), without=("params", "macs"))
+def test_arguments_reach_the_head():
+    model = built(classes=7, classifier_activation=None, auxiliary=True)
+    for output in model.output_names:
+        assert model.get_layer(output).output.shape == (None, 7)
+        assert model.get_layer(output).activation is keras.activations.linear
 
 
 MODULES = [  # block, its arguments, output channels of a map of 11x9 with 5 channels
@@ -154,32 +152,9 @@ def test_modules_stand_alone(block, arguments, shape):
     assert module.shape == (None, *shape)
 
 
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = InceptionV3(input_shape=(None, None, 3), classes=7)
-    for height, width in ((75, 75), (75, 120)):
-        images = np.ones((2, height, width, 3), "float32")
-        assert model(images).shape == (2, 7)
-
-
-def test_arguments_reach_the_model():
-    arguments = {"classes": 7, "classifier_activation": None, "name": "mine"}
-    model = built(**arguments, auxiliary=True)
-    assert model.name == "mine"
-    for output in model.output_names:
-        assert model.get_layer(output).output.shape == (None, 7)
-        assert model.get_layer(output).activation is keras.activations.linear
-    assert built().get_layer("fc").activation is keras.activations.softmax
-    assert built().get_layer("drop").rate == 0.2
-
-
 @pytest.mark.parametrize(
     "arguments, rule",
     [
-        ({"input_shape": (74, 75, 3)}, "75 or more"),
-        ({"input_shape": (299, 299)}, "height, width, channels"),
-        ({"input_shape": (299, 299, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
         ({"auxiliary": True, "input_shape": (299, 298, 3)}, "299 or more"),
         ({"auxiliary": True, "classes": None}, "needs `classes`"),
     ],

@@ -7,11 +7,9 @@ tests/parity/torch.
 import functools
 
 import keras
-import numpy as np
 import pytest
 
-from companion.conformance import check_model
-from companion.models import InceptionV4, inception_v4
+from companion.models import InceptionV4
 
 
 @functools.cache
@@ -96,45 +94,3 @@ def test_normalization_and_biases():
         if isinstance(layer, keras.layers.Conv2D):
             assert not layer.use_bias
     assert built().get_layer("drop").rate == 0.2
-
-
-ONE_EACH = [(row, block, 1) for row, block, _ in inception_v4.TABLE]
-
-
-def test_conformance():
-    """One module of each kind."""
-    one_each = functools.partial(
-        inception_v4.build, ONE_EACH, classifier_activation=None, name="one_each"
-    )
-    check_model(one_each, (76, 75, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = inception_v4.build(ONE_EACH, (None, None, 3), 7, None, "any")
-    for height, width in ((75, 75), (75, 120)):
-        images = np.ones((2, height, width, 3), "float32")
-        assert model(images).shape == (2, 7)
-
-
-def test_arguments_reach_the_model():
-    model = built(classes=7, classifier_activation=None, name="mine")
-    assert model.name == "mine"
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built().get_layer("fc").activation is keras.activations.softmax
-
-
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (74, 75, 3)}, "75 or more"),
-        ({"input_shape": (299, 299)}, "height, width, channels"),
-        ({"input_shape": (299, 299, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        InceptionV4(**arguments)
-    assert rule in str(error.value)

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import pytest
 
-from companion.conformance import check_model
 from companion.models import lenet
 from companion.models.lenet import LeNet5, LeNet5Modern
 from companion.receptive_field import receptive_field_table
@@ -158,22 +157,6 @@ def test_modern_layers():
         assert model.get_layer(name).activation is keras.activations.tanh
 
 
-@pytest.mark.parametrize("function", [LeNet5, LeNet5Modern])
-def test_conformance(function):
-    check_model(function, (32, 32, 1), without=("params", "macs"))
-
-
-@pytest.mark.parametrize(
-    "function, side, too_small", [(LeNet5, 32, 31), (LeNet5Modern, 16, 15)]
-)
-def test_smallest_image(function, side, too_small):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(input_shape=(side, side, 1), classes=None)
-    assert model.output.shape[1:3] == (1, 1)
-    with pytest.raises(ValueError, match=f"must be {side} or more"):
-        function(input_shape=(too_small, side, 1))
-
-
 def test_larger_images_give_larger_maps():
     """The paper's reason to call C5 a convolution."""
     with keras.StatelessScope(initialize_variables=False):
@@ -182,33 +165,6 @@ def test_larger_images_give_larger_maps():
     assert model.compute_output_shape((1, 32, 64, 1)) == (1, 1, 9, 120)
     assert wide.get_layer("C5").output.shape == (None, 1, 9, 120)
     assert wide.output.shape == (None, 10)
-
-
-@pytest.mark.parametrize("function", [LeNet5, LeNet5Modern])
-def test_arguments_reach_the_model(function):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(classes=7, classifier_activation=None, name="mine")
-    assert model.name == "mine"
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("output").activation is keras.activations.linear
-    softmax = built(function).get_layer("output").activation
-    assert softmax is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", [LeNet5, LeNet5Modern])
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (32, 32)}, "height, width, channels"),
-        ({"input_shape": (32, 32, None)}, "Channels"),
-        ({"input_shape": (None, 32, 1)}, "classes=None"),
-        ({"classes": 0}, "classes=0"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)
 
 
 def test_there_are_ten_code_words():

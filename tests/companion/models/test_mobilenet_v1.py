@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from companion.complexity import count_macs, count_params
-from companion.conformance import check_model
 from companion.models import mobilenet_v1
 from companion.models.mobilenet_v1 import MobileNetV1
 
@@ -141,21 +140,6 @@ def test_widths_are_rounded_down_to_8_at_least():
     assert mobilenet_v1.thinned(64, 0.3) == 19
 
 
-def test_conformance(monkeypatch):
-    """With three blocks and an eighth of the width; the counts are checked above."""
-    monkeypatch.setattr(mobilenet_v1, "TABLE", ((1, 64), (2, 128), (1, 128)))
-    small = functools.partial(MobileNetV1, width=0.125)
-    check_model(small, (24, 16, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = MobileNetV1(width=0.25, input_shape=(None, None, 3), classes=7)
-    for height, width in ((1, 1), (33, 65)):
-        images = np.ones((2, height, width, 3), "float32")
-        assert model(images).shape == (2, 7)
-
-
 def test_resolution_and_input_shape():
     with keras.StatelessScope(initialize_variables=False):
         for arguments, shape in (
@@ -167,34 +151,14 @@ def test_resolution_and_input_shape():
             assert model.input.shape[1:] == shape
 
 
-def test_arguments_reach_the_model():
-    with keras.StatelessScope(initialize_variables=False):
-        model = MobileNetV1(
-            width=0.5,
-            input_shape=(64, 96, 1),
-            classes=7,
-            classifier_activation=None,
-            name="mine",
-        )
-    assert model.name == "mine"
-    assert model.input.shape == (None, 64, 96, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built().get_layer("fc").activation is keras.activations.softmax
-
-
 @pytest.mark.parametrize(
     "arguments, rule",
     [
         ({"width": 0}, "width=0"),
-        ({"width": "1.0"}, "`width` must be a positive number"),
+        ({"width": "1.0"}, "`width` must be a number, above 0"),
         ({"resolution": 0}, "resolution=0"),
         ({"resolution": 160.0}, "`resolution` must be a positive integer"),
         ({"resolution": 160, "input_shape": (224, 224, 3)}, "must agree"),
-        ({"input_shape": (0, 224, 3)}, "1 or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
     ],
 )
 def test_bad_arguments(arguments, rule):

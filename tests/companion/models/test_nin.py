@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 
-from companion.conformance import check_model
 from companion.models import nin
 from companion.models.nin import NiN, NiNCIFAR
 
@@ -99,50 +98,3 @@ def test_caffe_rounds_up(side):
         for row in starts
     ]
     assert np.allclose(found, expected)
-
-
-@pytest.mark.parametrize("function, side", [(NiN, 47), (NiNCIFAR, 16)])
-def test_conformance(function, side):
-    check_model(function, (side, side, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = NiNCIFAR(input_shape=(None, None, 3), classes=7)
-    for height, width in ((1, 1), (9, 17)):
-        assert model(np.ones((2, height, width, 3), "float32")).shape == (2, 7)
-
-
-def test_smallest_image():
-    with keras.StatelessScope(initialize_variables=False):
-        model = NiN(input_shape=(39, 39, 3), classes=None)
-    assert model.output.shape == (None, 1, 1, 1024)
-    with pytest.raises(ValueError, match="must be 39 or more"):
-        NiN(input_shape=(39, 38, 3))
-
-
-@pytest.mark.parametrize("function", MAPS)
-def test_arguments_reach_the_model(function):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(classes=7, classifier_activation=None, name="mine")
-    assert model.name == "mine"
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("output").activation is keras.activations.linear
-    softmax = built(function).get_layer("output").activation
-    assert softmax is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", MAPS)
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (0, 224, 3)}, "or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)

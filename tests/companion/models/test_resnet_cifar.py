@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from companion.complexity import count_params
-from companion.conformance import check_model
 from companion.models import resnet_cifar
 from companion.models.registry import MODELS
 
@@ -128,55 +127,3 @@ def test_normalization_and_biases():
                 assert (layer.epsilon, layer.momentum) == (1e-5, 0.9)
             if isinstance(layer, keras.layers.Conv2D):
                 assert not layer.use_bias
-
-
-@pytest.mark.parametrize("block", ["plain", "residual", "projected"])
-def test_conformance(block):
-    """Eight layers, one block in each stage."""
-    small = functools.partial(
-        resnet_cifar.build,
-        getattr(resnet_cifar, block),
-        8,
-        classifier_activation=None,
-        name="small",
-    )
-    check_model(small, (16, 16, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = resnet_cifar.ResNet20(input_shape=(None, None, 3), classes=7)
-    for height, width in ((1, 1), (9, 17)):
-        assert model(np.ones((2, height, width, 3), "float32")).shape == (2, 7)
-
-
-@pytest.mark.parametrize("function", NETWORKS)
-def test_arguments_reach_the_model(function):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(
-            input_shape=(16, 16, 1),
-            classes=7,
-            classifier_activation=None,
-            name="mine",
-        )
-    assert model.name == "mine"
-    assert model.input_shape == (None, 16, 16, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built(function).get_layer("fc").activation is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", NETWORKS)
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (0, 32, 3)}, "1 or more"),
-        ({"input_shape": (32, 32)}, "height, width, channels"),
-        ({"input_shape": (32, 32, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)

@@ -7,11 +7,8 @@ in tests/parity/torch.
 import functools
 
 import keras
-import numpy as np
 import pytest
 
-from companion.conformance import check_model
-from companion.models import resnet_v1_5
 from companion.models.resnet_v1_5 import ResNet50V1_5, ResNet101V1_5, ResNet152V1_5
 
 BLOCKS = {  # He et al., arXiv 1512.03385, Table 1
@@ -68,49 +65,3 @@ def test_normalization_and_biases():
             assert (layer.epsilon, layer.momentum) == (1e-5, 0.9)
         if isinstance(layer, keras.layers.Conv2D):
             assert not layer.use_bias
-
-
-def test_conformance():
-    one_each = functools.partial(
-        resnet_v1_5.build, (1, 1, 1, 1), classifier_activation=None, name="one_each"
-    )
-    check_model(one_each, (32, 32, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = resnet_v1_5.build((1, 1, 1, 1), (None, None, 3), 7, None, "one_each")
-    for height, width in ((1, 1), (33, 65)):
-        assert model(np.ones((2, height, width, 3), "float32")).shape == (2, 7)
-
-
-@pytest.mark.parametrize("function", BLOCKS)
-def test_arguments_reach_the_model(function):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(
-            input_shape=(64, 64, 1),
-            classes=7,
-            classifier_activation=None,
-            name="mine",
-        )
-    assert model.name == "mine"
-    assert model.input_shape == (None, 64, 64, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built(function).get_layer("fc").activation is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", BLOCKS)
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (0, 224, 3)}, "1 or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)

@@ -7,12 +7,9 @@ are compared with other implementations in tests/parity/torch.
 import functools
 
 import keras
-import numpy as np
 import pytest
 
 from companion.complexity import count_macs
-from companion.conformance import check_model
-from companion.models import resnet_v2
 from companion.models.resnet_v2 import ResNet18V2, ResNet50V2, ResNet101V2, ResNet152V2
 
 PAPER = {  # blocks, convolutions of a block, width of the last one
@@ -132,54 +129,3 @@ def test_keras_applications_has_another_network():
         theirs = keras.applications.ResNet50V2(weights=None)
     assert theirs.get_layer("conv2_block3_out").output.shape[1] == 28
     assert count_macs(theirs) == 3_482_255_360 < count_macs(built(ResNet50V2))
-
-
-@pytest.mark.parametrize("block", [resnet_v2.basic, resnet_v2.bottleneck])
-def test_conformance(block):
-    one_each = functools.partial(
-        resnet_v2.build,
-        (block, (1, 1, 1, 1)),
-        classifier_activation=None,
-        name="one_each",
-    )
-    check_model(one_each, (32, 32, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    row = resnet_v2.basic, (1, 1, 1, 1)
-    model = resnet_v2.build(row, (None, None, 3), 7, None, "one_each")
-    for height, width in ((1, 1), (33, 65)):
-        assert model(np.ones((2, height, width, 3), "float32")).shape == (2, 7)
-
-
-@pytest.mark.parametrize("function", PAPER)
-def test_arguments_reach_the_model(function):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(
-            input_shape=(64, 64, 1),
-            classes=7,
-            classifier_activation=None,
-            name="mine",
-        )
-    assert model.name == "mine"
-    assert model.input_shape == (None, 64, 64, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built(function).get_layer("fc").activation is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", PAPER)
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (0, 224, 3)}, "1 or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)

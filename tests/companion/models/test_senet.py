@@ -2,7 +2,7 @@
 
 Hu et al., arXiv 1709.01507: Table 1 gives the stages, Figures 2 and 3 the place of the
 gates, Equation 5 their parameters, the Appendix SENet-154; strides and poolings are
-those of hujie-frank/SENet. The counts are checked in test_registry.py, the logits are
+those of hujie-frank/SENet. The counts are checked in test_contract.py, the logits are
 compared with other implementations in tests/parity/torch.
 """
 
@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from companion.complexity import count_params
-from companion.conformance import check_model
 from companion.layers import SqueezeExcite
 from companion.models import MODELS, senet
 from companion.models.senet import SEInception, SENet154, SEResNet50, SEResNeXt50
@@ -54,9 +53,8 @@ def built(function):
 def short(name):
     """A row of the table with two blocks in each stage."""
     stem, block, _, dropout = senet.TABLE[name]
-    row = (stem, block, (2, 2, 2, 2), dropout)
     with keras.StatelessScope(initialize_variables=False):
-        return senet.build(row, senet.standard, (224, 224, 3), 10, None, "short")
+        return senet.SENet(stem, block, (2, 2, 2, 2), dropout, classes=10)
 
 
 def layers_of(model, kind):
@@ -254,66 +252,14 @@ def test_normalization_and_biases(name):
     assert model.get_layer("fc").use_bias
 
 
-def test_conformance_of_residual_blocks():
-    """A block of each stride with groups; the counts are checked above."""
-    row = (senet.stem, senet.aggregated_64, (1, 1), 0.2)
-    small = functools.partial(
-        senet.build, row, senet.standard, classifier_activation=None, name="small"
-    )
-    check_model(small, (24, 16, 3), without=("params", "macs"))
-
-
-def test_conformance_of_inception(monkeypatch):
-    """With the module that passes its pooled input through."""
-    monkeypatch.setattr(senet, "MODULES", senet.MODULES[2:3])
-    check_model(SEInception, (40, 24, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    row = (senet.stem, senet.bottleneck, (1, 1, 1, 1), 0.0)
-    model = senet.build(row, senet.standard, (None, None, 3), 7, "softmax", "small")
-    for height, width in ((1, 1), (33, 65)):
-        images = np.ones((2, height, width, 3), "float32")
-        assert model(images).shape == (2, 7)
-
-
-@pytest.mark.parametrize("function", [SEResNet50, SEInception])
-def test_arguments_reach_the_model(function):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(
-            input_shape=(64, 96, 1), classes=7, classifier_activation=None, name="mine"
-        )
-    assert model.name == "mine"
-    assert model.input.shape == (None, 64, 96, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built(function).get_layer("fc").activation is keras.activations.softmax
-
-
 def test_every_function_has_its_row(monkeypatch):
     found = []
-    monkeypatch.setattr(senet, "build", lambda row, *given: found.append((row, given)))
+    monkeypatch.setattr(
+        senet, "SENet", lambda *row, **given: found.append((row, given))
+    )
     names = "SEResNet50 SEResNet101 SEResNet152 SEResNeXt50 SEResNeXt101 SENet154"
     for name in names.split():
         MODELS[name].build(name=name)
-        assert found[-1][1][0] is senet.standard
-        assert found[-1][1][-1] == name
+        assert found[-1][1] == {"name": name}
     assert [row for row, _ in found] == list(senet.TABLE.values())
     assert SENet154 is MODELS["SENet154"].build
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (0, 224, 3)}, "1 or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(name, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        MODELS[name].build(**arguments)
-    assert rule in str(error.value)

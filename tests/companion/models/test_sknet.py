@@ -1,7 +1,7 @@
 """SKNet's stages and selective convolutions against the paper.
 
 Li et al., arXiv 1903.06586: Table 1 gives the stages and SK[M, G, r], Section 3.1 the
-width of the vector between. The counts are checked in test_registry.py, the logits are
+width of the vector between. The counts are checked in test_contract.py, the logits are
 compared with another implementation in tests/parity/torch.
 """
 
@@ -9,13 +9,11 @@ import functools
 
 import keras
 import numpy as np
-import pytest
 
 from companion.complexity import count_macs, count_params
-from companion.conformance import check_model
 from companion.layers import SelectiveKernel
 from companion.models import sknet
-from companion.models.sknet import SKNet50, SKNet101
+from companion.models.sknet import SKNet50
 
 
 @functools.cache
@@ -126,47 +124,3 @@ def test_pooling_is_caffes_at_even_sides():
     found = np.array(pool(images))[0, :, :, 0]
     last = [2, 4, 5]
     np.testing.assert_array_equal(found, images[0, :, :, 0][np.ix_(last, last)])
-
-
-def test_conformance():
-    """One unit in each of two stages."""
-    small = functools.partial(
-        sknet.build, (1, 1), classifier_activation=None, name="small"
-    )
-    check_model(small, (40, 24, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = sknet.build((1, 1), (None, None, 3), 7, "softmax", "small")
-    for height, width in ((1, 1), (33, 65)):
-        images = np.ones((2, height, width, 3), "float32")
-        assert model(images).shape == (2, 7)
-
-
-def test_arguments_reach_the_model():
-    with keras.StatelessScope(initialize_variables=False):
-        model = SKNet50(
-            input_shape=(64, 96, 1), classes=7, classifier_activation=None, name="mine"
-        )
-    assert model.name == "mine"
-    assert model.input.shape == (None, 64, 96, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built().get_layer("fc").activation is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", [SKNet50, SKNet101])
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (0, 224, 3)}, "1 or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)

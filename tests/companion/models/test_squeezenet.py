@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from companion.complexity import count_macs, count_params
-from companion.conformance import check_model
 from companion.models import squeezenet
 from companion.models.squeezenet import SqueezeNet1_0, SqueezeNet1_1
 
@@ -176,64 +175,3 @@ def test_no_logit_is_negative():
     images = np.random.default_rng(0).normal(size=(2, 33, 33, 3)).astype("float32")
     logits = np.array(model(images))
     assert logits.min() == 0 < logits.max()
-
-
-def test_conformance():
-    """The counts are checked in test_registry.py."""
-    small = functools.partial(
-        squeezenet.build,
-        squeezenet.TABLE_1_0[:3] + squeezenet.TABLE_1_0[5:6],
-        9,
-        classifier_activation="softmax",
-        name="small",
-    )
-    check_model(small, (64, 32, 3), without=("params", "macs"))
-
-
-@pytest.mark.parametrize("function, side", [(SqueezeNet1_0, 21), (SqueezeNet1_1, 17)])
-def test_smallest_image(function, side):
-    model = built(function, input_shape=(side, side, 3), classes=None)
-    assert model.output.shape[1:] == (1, 1, 512)
-    with pytest.raises(ValueError, match=f"{side} or more.*Received: "):
-        function(input_shape=(227, side - 1, 3))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    model = SqueezeNet1_1(input_shape=(None, None, 3), classes=7)
-    for height, width in ((17, 17), (33, 65)):
-        images = np.ones((2, height, width, 3), "float32")
-        assert model(images).shape == (2, 7)
-
-
-@pytest.mark.parametrize("function", MAPS)
-def test_arguments_reach_the_model(function):
-    model = built(
-        function,
-        input_shape=(64, 96, 1),
-        classes=7,
-        classifier_activation=None,
-        name="mine",
-    )
-    assert model.name == "mine"
-    assert model.input.shape == (None, 64, 96, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("prob").activation is keras.activations.linear
-    default = built(function).get_layer("prob").activation
-    assert default is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", MAPS)
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (0, 224, 3)}, "or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)

@@ -9,7 +9,6 @@ import functools
 import keras
 import pytest
 
-from companion.conformance import check_model
 from companion.models.vgg import VGG11, VGG13, VGG16, VGG19
 
 COLUMNS = {  # Table 1: conv3-<width>, and M for a maxpool
@@ -77,48 +76,3 @@ def test_classifier():
         assert layer.activation is keras.activations.relu
     for layer in of(model, keras.layers.Dropout):
         assert layer.rate == 0.5
-
-
-def test_conformance():
-    check_model(VGG11, (32, 32, 3), without=("params", "macs"))
-
-
-@pytest.mark.parametrize("function", COLUMNS)
-def test_smallest_image(function):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(input_shape=(32, 63, 3), classes=None)
-    assert model.output.shape == (None, 1, 1, 512)
-    with pytest.raises(ValueError, match="must be 32 or more"):
-        function(input_shape=(31, 32, 3))
-
-
-@pytest.mark.parametrize("function", COLUMNS)
-def test_arguments_reach_the_model(function):
-    with keras.StatelessScope(initialize_variables=False):
-        model = function(
-            input_shape=(64, 64, 1),
-            classes=7,
-            classifier_activation=None,
-            name="mine",
-        )
-    assert model.name == "mine"
-    assert model.input_shape == (None, 64, 64, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc8").activation is keras.activations.linear
-    assert built(function).get_layer("fc8").activation is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", COLUMNS)
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"input_shape": (None, 224, 3)}, "classes=None"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)

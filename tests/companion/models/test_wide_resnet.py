@@ -7,11 +7,9 @@ implementations in tests/parity/torch.
 import functools
 
 import keras
-import numpy as np
 import pytest
 
 from companion.complexity import count_macs, count_params
-from companion.conformance import check_model
 from companion.models import wide_resnet
 from companion.models.wide_resnet import WideResNet28_10, WideResNet50_2
 
@@ -45,9 +43,7 @@ def test_groups_of_table_1():
 )
 def test_other_depths_and_widths(depth, widen, params, macs):
     """pytorchcv 0.0.74 wrn16_10_cifar10 and wrn40_8_cifar10."""
-    model = built(
-        wide_resnet.build_cifar, depth, widen, 0.0, (32, 32, 3), 10, None, "other"
-    )
+    model = built(wide_resnet.CifarWideResNet, depth, widen, name="other")
     assert count_params(model) == params
     assert count_macs(model) == macs
 
@@ -122,64 +118,6 @@ def test_normalization_and_biases():
                 assert (layer.epsilon, layer.momentum) == (1e-5, 0.9)
             if isinstance(layer, keras.layers.Conv2D):
                 assert not layer.use_bias
-
-
-def test_conformance_for_cifar():
-    """Ten layers, twice as wide."""
-    small = functools.partial(
-        wide_resnet.build_cifar, 10, 2, 0.3, classifier_activation=None, name="small"
-    )
-    check_model(small, (16, 16, 3), without=("params", "macs"))
-
-
-def test_conformance_of_bottlenecks(monkeypatch):
-    table = wide_resnet.IMAGENET_TABLE
-    one_each = [(group, filters, 1, stride) for group, filters, _, stride in table]
-    monkeypatch.setattr(wide_resnet, "IMAGENET_TABLE", one_each)
-    small = functools.partial(
-        wide_resnet.build_imagenet, 2, classifier_activation=None, name="one_each"
-    )
-    check_model(small, (32, 32, 3), without=("params", "macs"))
-
-
-def test_images_of_any_size_are_classified():
-    keras.utils.set_random_seed(0)
-    shape = None, None, 3
-    model = wide_resnet.build_cifar(10, 1, 0.0, shape, 7, None, "small")
-    for height, width in ((1, 1), (9, 17)):
-        assert model(np.ones((2, height, width, 3), "float32")).shape == (2, 7)
-
-
-@pytest.mark.parametrize("function", [WideResNet50_2, WideResNet28_10])
-def test_arguments_reach_the_model(function):
-    model = built(
-        function,
-        input_shape=(64, 64, 1),
-        classes=7,
-        classifier_activation=None,
-        name="mine",
-    )
-    assert model.name == "mine"
-    assert model.input_shape == (None, 64, 64, 1)
-    assert model.output.shape == (None, 7)
-    assert model.get_layer("fc").activation is keras.activations.linear
-    assert built(function).get_layer("fc").activation is keras.activations.softmax
-
-
-@pytest.mark.parametrize("function", [WideResNet50_2, WideResNet28_10])
-@pytest.mark.parametrize(
-    "arguments, rule",
-    [
-        ({"input_shape": (0, 224, 3)}, "1 or more"),
-        ({"input_shape": (224, 224)}, "height, width, channels"),
-        ({"input_shape": (224, 224, None)}, "Channels"),
-        ({"classes": -1}, "classes=-1"),
-    ],
-)
-def test_bad_arguments(function, arguments, rule):
-    with pytest.raises(ValueError, match=r"Received: ") as error:
-        function(**arguments)
-    assert rule in str(error.value)
 
 
 @pytest.mark.parametrize("dropout", [-0.1, 1.0])

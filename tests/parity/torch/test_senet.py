@@ -177,7 +177,7 @@ def test_another_place_of_the_gates_is_seen(place, transplant, difference):
         same = name in ("conv2_2", "conv3_3", "conv4_6", "conv5_2")
         return (place if same else senet.standard)(x, branch, shortcut, name)
 
-    model = senet.build(row, placed, classes=1000, name="wrong", **SMALL)
+    model = senet.SENet(*row, placed, classes=1000, name="wrong", **SMALL)
     transplant(network, model, timm_path)
     assert difference(network, model) > MISTAKE
 
