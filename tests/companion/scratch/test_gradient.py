@@ -56,7 +56,9 @@ def test_scalar_point():
 
 @pytest.mark.parametrize("eps", [0, -1e-5, float("nan"), None, "1e-5", True])
 def test_eps_must_be_positive(eps):
-    with pytest.raises(ValueError, match=r"`eps` must be a positive number. Received: eps="):
+    with pytest.raises(
+        ValueError, match=r"`eps` must be a positive number. Received: eps="
+    ):
         numerical_gradient(np.sum, X, eps=eps)
 
 
