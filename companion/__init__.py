@@ -9,6 +9,8 @@ Subpackages load on first use, so ``import companion`` costs next to nothing:
 
 import lazy_loader
 
+from companion.saving import watch
+
 __version__ = "0.1.0.dev0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
@@ -28,3 +30,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scratch",
     ],
 )
+
+watch()  # saved models find our layers, whenever Keras is imported

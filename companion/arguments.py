@@ -7,7 +7,7 @@ A check returns the value that the caller goes on with: a NumPy integer becomes 
 import math
 from numbers import Integral, Real
 
-__all__ = ["channels_last", "integer", "integers", "number"]
+__all__ = ["channels_last", "integer", "integers", "number", "real_numbers"]
 
 
 def integer(name, value, least=1):
@@ -64,6 +64,8 @@ def number(
 ):
     """Return a finite real number within bounds; `above` and `below` are exclusive.
 
+    NumPy's numbers and fractions become plain ones.
+
     Raises:
         ValueError: names the rule and the value received.
 
@@ -76,17 +78,57 @@ def number(
         ...
     ValueError: `rate` must be a number, at least 0 and below 1. Received: rate=1.0
     """
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not (real and math.isfinite(value) and least <= value <= most) or not (
-        above < value < below
+    plain = math.nan
+    if isinstance(value, Real) and not isinstance(value, bool):
+        plain = int(value) if isinstance(value, Integral) else float(value)
+    if not (-math.inf < plain < math.inf and least <= plain <= most) or not (
+        above < plain < below
     ):
         bounds = {"at least": least, "above": above, "at most": most, "below": below}
         rule = " and ".join(
             f"{word} {bound}" for word, bound in bounds.items() if math.isfinite(bound)
         )
         rule = f"a number, {rule}" if rule else "a finite number"
+        rule = {"a number, above 0": "a positive number"}.get(rule, rule)
         raise ValueError(f"`{name}` must be {rule}. Received: {name}={value!r}")
-    return value
+    return plain
+
+
+def real_numbers(name, values):
+    """Return real numbers of any shape as an array; integers stay integers.
+
+    Text, complex numbers, truth values, `None` and ragged rows are no numbers.
+
+    Raises:
+        ValueError: names the rule and what was received.
+
+    Example:
+
+    >>> real_numbers("path", [[1, 2], [3, 4]]).shape
+    (2, 2)
+    >>> real_numbers("gradient", [1, None])
+    Traceback (most recent call last):
+        ...
+    ValueError: `gradient` must be an array of real numbers. Received: \
+gradient=[1, None]
+    """
+    import numpy as np
+
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O" and all(
+            isinstance(each, Real) and not isinstance(each, bool) for each in array.flat
+        ):
+            array = array.astype(np.float64)  # fractions, large integers
+        elif array.dtype.name == "bfloat16":
+            array = array.astype(np.float32)
+    except (TypeError, ValueError, OverflowError):
+        array = np.array(None)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(
+            f"`{name}` must be an array of real numbers. Received: {name}={values!r}"
+        )
+    return array
 
 
 def channels_last():

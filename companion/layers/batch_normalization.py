@@ -76,18 +76,28 @@ class BatchNormalization(keras.layers.BatchNormalization):
         channels = inputs.shape[-1:]
         gamma = self.gamma if self.scale else ops.ones(channels)
         beta = self.beta if self.center else ops.zeros(channels)
-        y, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=ops.cast(gamma, "float32"),
-            offset=ops.cast(beta, "float32"),
-            mean=(),
-            variance=(),
-            epsilon=self.epsilon,
-            is_training=True,
-        )
         m = ops.cast(ops.size(inputs[..., 0]), "float32")
+
+        def normalized():
+            y, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
+                x=inputs,
+                scale=ops.cast(gamma, "float32"),
+                offset=ops.cast(beta, "float32"),
+                mean=(),
+                variance=(),
+                epsilon=self.epsilon,
+                is_training=True,
+            )
+            return y, mean, unbiased * ((m - 1) / m)
+
+        def untouched():
+            """Of no samples, as on a replica that the last batch did not reach."""
+            moving = self.moving_mean, self.moving_variance
+            return inputs, *(ops.cast(each, "float32") for each in moving)
+
+        y, mean, variance = tf.cond(m > 0, normalized, untouched)
         self._average(self.moving_mean, mean)
-        self._average(self.moving_variance, unbiased * ((m - 1) / m))
+        self._average(self.moving_variance, variance)
         return y
 
     def _average(self, moving, new):

@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+from companion.arguments import integer
+from companion.layers.inputs import channels_of
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class ChannelShuffle(keras.layers.Layer):
@@ -20,7 +23,7 @@ class ChannelShuffle(keras.layers.Layer):
 
     Raises:
         ValueError: If `groups` is not a positive integer, or does not divide the
-            number of channels.
+            number of channels, which must be known; if the rank is not 4.
 
     Example:
 
@@ -34,14 +37,10 @@ class ChannelShuffle(keras.layers.Layer):
 
     def __init__(self, groups, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(groups, int) or groups < 1:
-            raise ValueError(
-                f"`groups` must be a positive integer. Received: groups={groups!r}"
-            )
-        self.groups = groups
+        self.groups = integer("groups", groups)
 
     def build(self, input_shape):
-        if input_shape[-1] is None or input_shape[-1] % self.groups:
+        if channels_of(self, input_shape) % self.groups:
             raise ValueError(
                 "The groups must divide the number of channels, the last axis. "
                 f"Received: groups={self.groups} for input_shape={input_shape}"
@@ -51,7 +50,7 @@ class ChannelShuffle(keras.layers.Layer):
         batch, height, width, channels = ops.shape(inputs)
         g = self.groups
         x = ops.reshape(inputs, (batch, height, width, g, channels // g))
-        x = ops.transpose(x, (0, 1, 2, 4, 3))
+        x = ops.transpose(x, (0, 1, 2, 4, 3))  # (b, h, w, c / g, g)
         return ops.reshape(x, (batch, height, width, channels))
 
     def compute_output_shape(self, input_shape):

@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+from companion.arguments import integer
+from companion.layers.inputs import channels_of
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class ChannelWiseConv(keras.layers.Layer):
@@ -38,8 +41,9 @@ class ChannelWiseConv(keras.layers.Layer):
 
     Raises:
         ValueError: If `kernel_size` or `groups` is not a positive integer, if `padding`
-            is neither "same" nor "valid", if the number of channels is unknown, if
-            `groups` does not divide it, or if the kernel is longer without padding.
+            is neither "same" nor "valid", if the rank is not 4 or the number of
+            channels unknown, if `groups` does not divide it, or if the kernel is longer
+            without padding.
 
     Example:
 
@@ -55,22 +59,17 @@ class ChannelWiseConv(keras.layers.Layer):
 
     def __init__(self, kernel_size, *, groups=1, padding="same", **kwargs):
         super().__init__(**kwargs)
-        for name, number in {"kernel_size": kernel_size, "groups": groups}.items():
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. Received: {name}={number!r}"
-                )
-        if padding not in ("same", "valid"):
+        self.kernel_size = integer("kernel_size", kernel_size)
+        self.groups = integer("groups", groups)
+        if not isinstance(padding, str) or padding not in ("same", "valid"):
             raise ValueError(
                 f'`padding` must be "same" or "valid". Received: padding={padding!r}'
             )
-        self.kernel_size = kernel_size
-        self.groups = groups
         self.padding = padding
 
     def build(self, input_shape):
-        channels = input_shape[-1]
-        if channels is None or channels % self.groups:
+        channels = channels_of(self, input_shape)
+        if channels % self.groups:
             raise ValueError(
                 "The groups must divide the number of channels, the last axis. "
                 f"Received: groups={self.groups} for input_shape={input_shape}"
@@ -88,7 +87,7 @@ class ChannelWiseConv(keras.layers.Layer):
 
     def call(self, inputs):
         batch, height, width, channels = ops.shape(inputs)
-        rows = ops.reshape(inputs, (-1, channels, 1))  # one for each position
+        rows = ops.reshape(inputs, (-1, channels, 1))  # (b h w, c, 1)
         y = ops.conv(
             rows,
             ops.cast(self.kernel, self.compute_dtype),
@@ -96,7 +95,7 @@ class ChannelWiseConv(keras.layers.Layer):
             padding=self.padding,
             data_format="channels_last",
         )
-        y = ops.transpose(y, (0, 2, 1))
+        y = ops.transpose(y, (0, 2, 1))  # (b h w, m / g, g) to (b h w, g, m / g)
         made = y.shape[1] * y.shape[2]
         return ops.reshape(y, (batch, height, width, made))
 

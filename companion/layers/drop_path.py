@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from companion.arguments import integer, number
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class DropPath(keras.layers.Layer):
@@ -25,7 +27,7 @@ class DropPath(keras.layers.Layer):
     Input shape: `(batch, ...)`. Output shape: the same.
 
     Raises:
-        ValueError: If `rate` is outside [0, 1).
+        ValueError: If `rate` is outside [0, 1), or `seed` is no integer >= 0.
 
     Example:
 
@@ -40,11 +42,10 @@ class DropPath(keras.layers.Layer):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= rate < 1:
-            raise ValueError(f"The rate must lie in [0, 1). Received: rate={rate}")
-        self.rate = rate
-        self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.rate = number("rate", rate, least=0, below=1)
+        self.seed = None if seed is None else integer("seed", seed, least=0)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
+        self.input_spec = keras.layers.InputSpec(min_ndim=1)
 
     def build(self, input_shape):
         pass
@@ -52,7 +53,7 @@ class DropPath(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not training or self.rate == 0:
             return inputs
-        shape = (ops.shape(inputs)[0], *[1] * (len(inputs.shape) - 1))
+        shape = (ops.shape(inputs)[0], *[1] * (len(inputs.shape) - 1))  # (b, 1, ...)
         draw = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator)
         survives = ops.cast(draw >= self.rate, inputs.dtype)
         return inputs * survives / (1 - self.rate)

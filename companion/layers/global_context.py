@@ -3,9 +3,13 @@
 import keras
 from keras import ops
 
+from companion.arguments import integer
+from companion.layers.composite import Composite
+from companion.layers.inputs import channels_of
+
 
 @keras.saving.register_keras_serializable(package="companion")
-class GlobalContext(keras.layers.Layer):
+class GlobalContext(Composite, keras.layers.Layer):
     """Adds one vector, computed from the whole map, to every position.
 
     A non-local block gives every position its own weighted average of the map. In
@@ -29,8 +33,8 @@ class GlobalContext(keras.layers.Layer):
     Input shape: `(batch, height, width, channels)`. Output shape: the same.
 
     Raises:
-        ValueError: If `ratio` is not a positive integer, if the number of channels is
-            unknown, or if `ratio` leaves no unit.
+        ValueError: If `ratio` is not a positive integer, if the rank is not 4 or the
+            number of channels unknown, or if `ratio` leaves no unit.
 
     Example:
 
@@ -47,47 +51,42 @@ class GlobalContext(keras.layers.Layer):
 
     def __init__(self, ratio=16, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(ratio, int) or ratio < 1:
-            raise ValueError(
-                f"`ratio` must be a positive integer. Received: ratio={ratio!r}"
-            )
-        self.ratio = ratio
+        self.ratio = integer("ratio", ratio)
 
     def build(self, input_shape):
-        channels = input_shape[-1]
-        if channels is None:
-            raise ValueError(
-                "The number of channels, the last axis, must be known. "
-                f"Received: input_shape={input_shape}"
-            )
+        channels = channels_of(self, input_shape)
         units = channels // self.ratio
         if units == 0:
             raise ValueError(
                 "The ratio must not be larger than the number of channels. "
                 f"Received: ratio={self.ratio} for {channels} channels"
             )
-        policy = self.dtype_policy
-        self.mask = keras.layers.Dense(1, dtype=policy, name="mask")
+        dense = keras.layers.Dense
+        self.mask = self.part(dense, 1, name="mask")
         self.mask.build((None, None, channels))
-        self.reduce = keras.layers.Dense(units, dtype=policy, name="reduce")
+        self.reduce = self.part(dense, units, name="reduce")
         self.reduce.build((None, channels))
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=1e-5, dtype=policy, name="norm"
+        self.norm = self.part(
+            keras.layers.LayerNormalization, epsilon=1e-5, name="norm"
         )
         self.norm.build((None, units))
-        self.expand = keras.layers.Dense(
-            channels, kernel_initializer="zeros", dtype=policy, name="expand"
+        self.expand = self.part(
+            dense, channels, kernel_initializer="zeros", name="expand"
         )
         self.expand.build((None, units))
 
     def call(self, inputs):
-        context = ops.einsum("bhw,bhwc->bc", self.attention(inputs), inputs)
+        batch, height, width, channels = ops.shape(inputs)
+        rows = ops.reshape(inputs, (batch, height * width, channels))  # (b, h w, c)
+        attention = ops.reshape(self.attention(inputs), (batch, 1, height * width))
+        context = ops.matmul(attention, rows)[:, 0]  # (b, 1, h w) (b, h w, c): (b, c)
         y = self.expand(ops.relu(self.norm(self.reduce(context))))
-        return inputs + y[:, None, None, :]
+        return inputs + y[:, None, None, :]  # (b, 1, 1, c)
 
     def attention(self, inputs):
         """How much each position counts, `(batch, height, width)`; the sum is 1."""
         batch, height, width, _ = ops.shape(inputs)
+        # (b, h, w, 1) to (b, h w): the softmax goes over all positions
         logits = ops.reshape(self.mask(inputs), (batch, height * width))
         return ops.reshape(ops.softmax(logits), (batch, height, width))
 

@@ -5,7 +5,9 @@ import functools
 import keras
 from keras import ops
 
+from companion.arguments import integer
 from companion.layers.fast_path import accelerator, compiled_by_xla
+from companion.layers.inputs import channels_of, convolution_sizes
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -44,8 +46,9 @@ class GroupedConv2D(keras.layers.Conv2D):
     `(batch, new_height, new_width, filters)`.
 
     Raises:
-        ValueError: If `groups` does not divide the filters or the input channels, or
-            `data_format` is not "channels_last".
+        ValueError: If a size is not a positive integer, if `groups` does not divide the
+            filters or the input channels, if the rank is not 4, or if `data_format` is
+            not "channels_last".
 
     Example:
 
@@ -58,11 +61,22 @@ class GroupedConv2D(keras.layers.Conv2D):
     """
 
     def __init__(self, filters, kernel_size, *, groups, **kwargs):
-        super().__init__(filters, kernel_size, groups=groups, **kwargs)
+        super().__init__(
+            integer("filters", filters),
+            groups=integer("groups", groups),
+            **convolution_sizes(kernel_size=kernel_size, **kwargs),
+        )
+        self.input_spec = keras.layers.InputSpec(ndim=4)
         if self.data_format != "channels_last":
             raise ValueError(
                 f"Channels must come last. Received: data_format={self.data_format}"
             )
+
+    def build(self, input_shape):
+        channels_of(self, input_shape)
+        strict = self.input_spec
+        super().build(input_shape)
+        self.input_spec = strict
 
     def convolution_op(self, inputs, kernel):
         backend = keras.backend.backend()
@@ -86,8 +100,9 @@ class GroupedConv2D(keras.layers.Conv2D):
         inputs = inputs[:, :: self.strides[0], :: self.strides[1]]
         batch, height, width, channels = ops.shape(inputs)
         g, i, o = self.groups, channels // self.groups, self.filters // self.groups
-        x = ops.reshape(inputs, (-1, g, i))
-        y = ops.einsum("ngi,igo->ngo", x, ops.reshape(kernel, (i, g, o)))
+        x = ops.reshape(inputs, (-1, g, i))  # (b h w, g, c / g)
+        weights = ops.reshape(kernel, (i, g, o))  # (c / g, g, f / g)
+        y = ops.einsum("ngi,igo->ngo", x, weights)
         return ops.reshape(y, (batch, height, width, self.filters))
 
     def _convolution_per_group(self, inputs, kernel):

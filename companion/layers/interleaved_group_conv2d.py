@@ -2,12 +2,15 @@
 
 import keras
 
+from companion.arguments import integer
 from companion.layers.channel_shuffle import ChannelShuffle
+from companion.layers.composite import Composite
 from companion.layers.grouped_conv2d import GroupedConv2D
+from companion.layers.inputs import channels_of
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class InterleavedGroupConv2D(keras.layers.Layer):
+class InterleavedGroupConv2D(Composite, keras.layers.Layer):
     """Two grouped convolutions that complement each other, with permutations between.
 
     The channels are L groups of M. The primary convolution is spatial and mixes the M
@@ -47,8 +50,8 @@ class InterleavedGroupConv2D(keras.layers.Layer):
     padded with zeros.
 
     Raises:
-        ValueError: If an argument is not a positive integer, or the number of channels
-            is not `primary_groups * secondary_groups`.
+        ValueError: If an argument is not a positive integer, if the rank is not 4, or
+            if the number of channels is not `primary_groups * secondary_groups`.
 
     Example:
 
@@ -72,58 +75,46 @@ class InterleavedGroupConv2D(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        given = {
-            "primary_groups": primary_groups,
-            "secondary_groups": secondary_groups,
-            "kernel_size": kernel_size,
-        }
-        for name, number in given.items():
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. Received: {name}={number!r}"
-                )
-        self.primary_groups = primary_groups
-        self.secondary_groups = secondary_groups
-        self.kernel_size = kernel_size
+        self.primary_groups = integer("primary_groups", primary_groups)
+        self.secondary_groups = integer("secondary_groups", secondary_groups)
+        self.kernel_size = integer("kernel_size", kernel_size)
         self.use_bias = use_bias
 
     def build(self, input_shape):
         channels = self.primary_groups * self.secondary_groups
-        if input_shape[-1] != channels:
+        if channels_of(self, input_shape) != channels:
             raise ValueError(
                 "One channel of each primary group in each secondary group makes "
                 f"{self.primary_groups} * {self.secondary_groups} channels. "
                 f"Received: input_shape={input_shape}"
             )
         maps = (None, None, None, channels)
-        self.primary = GroupedConv2D(
+        self.primary = self.part(
+            GroupedConv2D,
             channels,
             self.kernel_size,
             groups=self.primary_groups,
             padding="same",
             use_bias=False,
             kernel_initializer="he_normal",
-            dtype=self.dtype_policy,
             name="primary",
         )
         self.primary.build(maps)
-        self.interleave = ChannelShuffle(
-            self.primary_groups, dtype=self.dtype_policy, name="interleave"
+        self.interleave = self.part(
+            ChannelShuffle, self.primary_groups, name="interleave"
         )
         self.interleave.build(maps)
-        self.secondary = GroupedConv2D(
+        self.secondary = self.part(
+            GroupedConv2D,
             channels,
             1,
             groups=self.secondary_groups,
             use_bias=self.use_bias,
             kernel_initializer="he_normal",
-            dtype=self.dtype_policy,
             name="secondary",
         )
         self.secondary.build(maps)
-        self.restore = ChannelShuffle(
-            self.secondary_groups, dtype=self.dtype_policy, name="restore"
-        )
+        self.restore = self.part(ChannelShuffle, self.secondary_groups, name="restore")
         self.restore.build(maps)
 
     def call(self, inputs):

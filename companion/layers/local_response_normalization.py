@@ -4,6 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from companion.arguments import integer, number
+from companion.layers.inputs import channels_of
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class LocalResponseNormalization(keras.layers.Layer):
@@ -56,26 +59,13 @@ class LocalResponseNormalization(keras.layers.Layer):
 
     def __init__(self, depth_radius=2, bias=2.0, alpha=1e-4, beta=0.75, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(depth_radius, int) or depth_radius < 0:
-            raise ValueError(
-                "The depth radius must be an integer >= 0. "
-                f"Received: depth_radius={depth_radius}"
-            )
-        if not bias > 0:
-            raise ValueError(f"The bias must be positive. Received: bias={bias}")
-        if not alpha >= 0:
-            raise ValueError(f"Alpha must not be negative. Received: alpha={alpha}")
-        self.depth_radius = depth_radius
-        self.bias = bias
-        self.alpha = alpha
-        self.beta = beta
+        self.depth_radius = integer("depth_radius", depth_radius, least=0)
+        self.bias = number("bias", bias, above=0)
+        self.alpha = number("alpha", alpha, least=0)
+        self.beta = number("beta", beta)
 
     def build(self, input_shape):
-        if input_shape[-1] is None:
-            raise ValueError(
-                "The number of channels, the last axis, must be known. "
-                f"Received: input_shape={input_shape}"
-            )
+        channels_of(self, input_shape, ndim=None)
 
     def call(self, inputs):
         dtype = keras.backend.result_type(self.compute_dtype, "float32")

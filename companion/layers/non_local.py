@@ -3,11 +3,14 @@
 import keras
 from keras import ops
 
+from companion.arguments import integer
 from companion.layers.batch_normalization import BatchNormalization
+from companion.layers.composite import Composite
+from companion.layers.inputs import channels_of
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class NonLocal(keras.layers.Layer):
+class NonLocal(Composite, keras.layers.Layer):
     """Every position takes a weighted average of all positions: self-attention.
 
     This is the embedded Gaussian form of the paper, without its optional pooling:
@@ -30,8 +33,8 @@ class NonLocal(keras.layers.Layer):
     Input shape: `(batch, height, width, channels)`. Output shape: the same.
 
     Raises:
-        ValueError: If `units` is not a positive integer, or the number of channels is
-            unknown or, without `units`, below 2.
+        ValueError: If `units` is not a positive integer, if the rank is not 4, or if
+            the number of channels is unknown or, without `units`, below 2.
 
     Example:
 
@@ -48,20 +51,16 @@ class NonLocal(keras.layers.Layer):
 
     def __init__(self, units=None, **kwargs):
         super().__init__(**kwargs)
-        if units is not None and (not isinstance(units, int) or units < 1):
-            raise ValueError(
-                f"`units` must be a positive integer. Received: units={units!r}"
-            )
-        self.units = units
+        self.units = None if units is None else integer("units", units)
 
     def build(self, input_shape):
-        channels = input_shape[-1]
-        if channels is None or not (self.units or channels // 2):
-            raise ValueError(
-                "The number of channels, the last axis, must be known, and 2 or more "
-                f"to be halved. Received: input_shape={input_shape}"
-            )
+        channels = channels_of(self, input_shape)
         units = self.units or channels // 2
+        if not units:
+            raise ValueError(
+                "The channels must be 2 or more to be halved. "
+                f"Received: input_shape={input_shape}"
+            )
         self.theta = self._dense(units, "theta")
         self.phi = self._dense(units, "phi")
         self.g = self._dense(units, "g")
@@ -69,24 +68,23 @@ class NonLocal(keras.layers.Layer):
             projection.build((None, None, None, channels))
         self.expand = self._dense(channels, "expand")
         self.expand.build((None, None, None, units))
-        self.norm = BatchNormalization(
+        self.norm = self.part(
+            BatchNormalization,
             momentum=0.9,
             epsilon=1e-5,
             gamma_initializer="zeros",
-            dtype=self.dtype_policy,
             name="norm",
         )
         self.norm.build((None, None, None, channels))
 
     def _dense(self, units, name):
-        return keras.layers.Dense(
-            units, use_bias=False, dtype=self.dtype_policy, name=name
-        )
+        return self.part(keras.layers.Dense, units, use_bias=False, name=name)
 
     def call(self, inputs, training=False):
         batch, height, width, _ = ops.shape(inputs)
+        # (b, h w, h w) times (b, h w, units)
         y = ops.matmul(self.attention(inputs), _flat(self.g(inputs)))
-        y = ops.reshape(y, (batch, height, width, -1))
+        y = ops.reshape(y, (batch, height, width, -1))  # (b, h, w, units)
         return inputs + self.norm(self.expand(y), training=training)
 
     def attention(self, inputs):
@@ -98,7 +96,7 @@ class NonLocal(keras.layers.Layer):
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
         theta = ops.cast(_flat(self.theta(inputs)), dtype)
         phi = ops.cast(_flat(self.phi(inputs)), dtype)
-        logits = ops.matmul(theta, ops.transpose(phi, (0, 2, 1)))
+        logits = ops.matmul(theta, ops.transpose(phi, (0, 2, 1)))  # (b, h w, h w)
         return ops.cast(ops.softmax(logits), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
@@ -109,5 +107,6 @@ class NonLocal(keras.layers.Layer):
 
 
 def _flat(x):
+    """(b, h, w, c) to (b, h w, c): all positions in one axis, row by row."""
     batch, height, width, channels = ops.shape(x)
     return ops.reshape(x, (batch, height * width, channels))

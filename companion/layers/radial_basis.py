@@ -4,6 +4,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from companion.arguments import real_numbers
+from companion.layers.inputs import channels_of
+
+FLOAT16_MAX = 65504.0
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class RadialBasis(keras.layers.Layer):
@@ -20,7 +25,8 @@ class RadialBasis(keras.layers.Layer):
     whose weights are frozen. The penalties themselves say more: a dense layer has no
     way to be far from all classes, which is how LeNet-5 rejects what is no character.
 
-    Distances are summed in float32 even under a float16 policy.
+    Distances are summed in float32 even under a float16 policy. There those beyond
+    65504, the largest number of float16, stop at it.
 
     Args:
         codes: Array or nested sequence (classes, features) of numbers.
@@ -45,20 +51,17 @@ class RadialBasis(keras.layers.Layer):
 
     def __init__(self, codes, **kwargs):
         super().__init__(**kwargs)
-        try:
-            array = np.array(codes, "float32")
-        except (TypeError, ValueError):
-            array = np.array(0.0)
-        if array.ndim != 2 or not array.size:
+        array = real_numbers("codes", codes).astype("float32")
+        if array.ndim != 2 or not array.size or not np.isfinite(array).all():
             raise ValueError(
-                "`codes` must be numbers of shape (classes, features). "
+                "`codes` must be finite numbers of shape (classes, features). "
                 f"Received: codes={codes}"
             )
         self.codes = array.tolist()
 
     def build(self, input_shape):
         shape = np.shape(self.codes)
-        if input_shape[-1] != shape[1]:
+        if channels_of(self, input_shape, ndim=2) != shape[1]:
             raise ValueError(
                 f"The input must have as many features as a code, {shape[1]}. "
                 f"Received: input_shape={input_shape}"
@@ -73,8 +76,12 @@ class RadialBasis(keras.layers.Layer):
 
     def call(self, inputs):
         dtype = keras.backend.result_type(self.compute_dtype, "float32")
-        apart = ops.cast(inputs, dtype)[:, None, :] - ops.cast(self._codes, dtype)
-        return ops.cast(ops.sum(ops.square(apart), axis=-1), self.compute_dtype)
+        x = ops.cast(inputs, dtype)[:, None, :]  # (b, 1, features)
+        apart = x - ops.cast(self._codes, dtype)  # (b, classes, features)
+        y = ops.sum(ops.square(apart), axis=-1)  # (b, classes)
+        if self.compute_dtype == "float16":
+            y = ops.minimum(y, FLOAT16_MAX)
+        return ops.cast(y, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], len(self.codes))

@@ -3,12 +3,15 @@
 import keras
 from keras import ops
 
+from companion.arguments import integer
 from companion.layers.batch_normalization import BatchNormalization
+from companion.layers.composite import Composite
 from companion.layers.grouped_conv2d import GroupedConv2D
+from companion.layers.inputs import channels_of
 
 
 @keras.saving.register_keras_serializable(package="companion")
-class SelectiveKernel(keras.layers.Layer):
+class SelectiveKernel(Composite, keras.layers.Layer):
     """A 3x3 and a 5x5 convolution, and for each channel a choice between them.
 
     Both convolutions see the same input; the averages over the whole image decide, for
@@ -41,8 +44,8 @@ class SelectiveKernel(keras.layers.Layer):
 
     Raises:
         ValueError: If an argument is not a positive integer, if `strides` is neither 1
-            nor 2, if the number of channels is unknown, or if `groups` does not divide
-            the filters or the channels.
+            nor 2, if the rank is not 4 or the number of channels unknown, or if
+            `groups` does not divide the filters or the channels.
 
     Example:
 
@@ -59,32 +62,16 @@ class SelectiveKernel(keras.layers.Layer):
         self, filters, *, groups=32, ratio=16, minimum=32, strides=1, **kwargs
     ):
         super().__init__(**kwargs)
-        given = {
-            "filters": filters,
-            "groups": groups,
-            "ratio": ratio,
-            "minimum": minimum,
-        }
-        for name, number in given.items():
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. Received: {name}={number!r}"
-                )
-        if strides not in (1, 2):
+        self.filters = integer("filters", filters)
+        self.groups = integer("groups", groups)
+        self.ratio = integer("ratio", ratio)
+        self.minimum = integer("minimum", minimum)
+        self.strides = integer("strides", strides)
+        if self.strides > 2:
             raise ValueError(f"Strides must be 1 or 2. Received: strides={strides!r}")
-        self.filters = filters
-        self.groups = groups
-        self.ratio = ratio
-        self.minimum = minimum
-        self.strides = strides
 
     def build(self, input_shape):
-        if input_shape[-1] is None:
-            raise ValueError(
-                "The number of channels, the last axis, must be known. "
-                f"Received: input_shape={input_shape}"
-            )
-        padded = (None, None, None, input_shape[-1])
+        padded = (None, None, None, channels_of(self, input_shape))
         self.small = self._convolution("small", strides=self.strides)
         self.small.build(padded)
         self.small_norm = self._normalization("small_norm")
@@ -102,30 +89,27 @@ class SelectiveKernel(keras.layers.Layer):
         self.expand.build((None, units))
 
     def _convolution(self, name, **kwargs):
-        return GroupedConv2D(
+        return self.part(
+            GroupedConv2D,
             self.filters,
             3,
             groups=self.groups,
             use_bias=False,
             kernel_initializer="he_normal",
-            dtype=self.dtype_policy,
             name=name,
             **kwargs,
         )
 
     def _normalization(self, name):
-        return BatchNormalization(
-            momentum=0.95, epsilon=1e-5, dtype=self.dtype_policy, name=name
-        )
+        return self.part(BatchNormalization, momentum=0.95, epsilon=1e-5, name=name)
 
     def _dense(self, units, name):
-        return keras.layers.Dense(
-            units, use_bias=False, dtype=self.dtype_policy, name=name
-        )
+        return self.part(keras.layers.Dense, units, use_bias=False, name=name)
 
     def call(self, inputs, training=False):
         small, large = self._split(inputs, training)
-        a = self._select(small, large, training)[:, :, None, None, :]
+        a = self._select(small, large, training)
+        a = a[:, :, None, None, :]  # (b, 2, 1, 1, f), beside maps of (b, h, w, f)
         return a[:, 0] * small + a[:, 1] * large
 
     def attention(self, inputs):
@@ -136,14 +120,16 @@ class SelectiveKernel(keras.layers.Layer):
         small = self.small(_pad(x, 1))
         small = ops.relu(self.small_norm(small, training=training))
         if self.strides == 2:
-            x = ops.average_pool(x, 1, strides=2)  # every second row and column
+            # every second row and column
+            x = ops.average_pool(x, 1, strides=2, data_format="channels_last")
         large = self.large(_pad(x, 2 // self.strides))
         large = ops.relu(self.large_norm(large, training=training))
         return small, large
 
     def _select(self, small, large, training):
-        s = ops.mean(small + large, axis=(1, 2))
+        s = ops.mean(small + large, axis=(1, 2))  # (b, f)
         z = ops.relu(self.reduce_norm(self.reduce(s), training=training))
+        # (b, 2 f) to (b, 2, f): the softmax goes over the two convolutions
         logits = ops.reshape(self.expand(z), (-1, 2, self.filters))
         return ops.softmax(logits, axis=1)
 

@@ -3,9 +3,13 @@
 import keras
 from keras import ops
 
+from companion.arguments import integer
+from companion.layers.composite import Composite
+from companion.layers.inputs import channels_of
+
 
 @keras.saving.register_keras_serializable(package="companion")
-class SqueezeExcite(keras.layers.Layer):
+class SqueezeExcite(Composite, keras.layers.Layer):
     """Multiplies every channel by a number between 0 and 1 that the image decides.
 
     The layer looks at the averages of all channels over the whole map and computes
@@ -37,8 +41,8 @@ class SqueezeExcite(keras.layers.Layer):
     Input shape: `(batch, height, width, channels)`. Output shape: the same.
 
     Raises:
-        ValueError: If `ratio` or `units` is not a positive integer, if the number of
-            channels is unknown, or if `ratio` leaves no unit.
+        ValueError: If `ratio` or `units` is not a positive integer, if the rank is not
+            4 or the number of channels unknown, or if `ratio` leaves no unit.
 
     Example:
 
@@ -64,25 +68,14 @@ class SqueezeExcite(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        given = [("ratio", ratio)] + ([] if units is None else [("units", units)])
-        for name, number in given:
-            if not isinstance(number, int) or number < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. Received: {name}={number!r}"
-                )
-        self.ratio = ratio
-        self.units = units
+        self.ratio = integer("ratio", ratio)
+        self.units = None if units is None else integer("units", units)
         self.activation = keras.activations.get(activation)
         self.gate = keras.activations.get(gate)
         self.use_bias = use_bias
 
     def build(self, input_shape):
-        channels = input_shape[-1]
-        if channels is None:
-            raise ValueError(
-                "The number of channels, the last axis, must be known. "
-                f"Received: input_shape={input_shape}"
-            )
+        channels = channels_of(self, input_shape)
         units = self.units or channels // self.ratio
         if units == 0:
             raise ValueError(
@@ -95,20 +88,21 @@ class SqueezeExcite(keras.layers.Layer):
         self.expand.build((None, units))
 
     def _dense(self, units, activation, name):
-        return keras.layers.Dense(
+        return self.part(
+            keras.layers.Dense,
             units,
             activation=activation,
             use_bias=self.use_bias,
-            dtype=self.dtype_policy,
             name=name,
         )
 
     def call(self, inputs):
-        return inputs * self.gates(inputs)[:, None, None, :]
+        return inputs * self.gates(inputs)[:, None, None, :]  # (b, 1, 1, c)
 
     def gates(self, inputs):
         """The factor of each channel, `(batch, channels)`."""
-        return self.expand(self.reduce(ops.mean(inputs, axis=(1, 2))))
+        z = ops.mean(inputs, axis=(1, 2))  # (b, c)
+        return self.expand(self.reduce(z))
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape)

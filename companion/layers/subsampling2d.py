@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+from companion.arguments import integer
+from companion.layers.inputs import channels_of
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class Subsampling2D(keras.layers.Layer):
@@ -30,8 +33,8 @@ class Subsampling2D(keras.layers.Layer):
     right and at the bottom is not used.
 
     Raises:
-        ValueError: If `pool_size` is not a positive integer, or the number of channels
-            is unknown.
+        ValueError: If `pool_size` is not a positive integer, if the rank is not 4 or
+            the number of channels unknown, or if the map is smaller than a window.
 
     Example:
 
@@ -54,23 +57,13 @@ class Subsampling2D(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(pool_size, int) or pool_size < 1:
-            raise ValueError(
-                "`pool_size` must be a positive integer. "
-                f"Received: pool_size={pool_size!r}"
-            )
-        self.pool_size = pool_size
+        self.pool_size = integer("pool_size", pool_size)
         self.activation = keras.activations.get(activation)
         self.coefficient_initializer = keras.initializers.get(coefficient_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
 
     def build(self, input_shape):
-        channels = input_shape[-1]
-        if channels is None:
-            raise ValueError(
-                "The number of channels, the last axis, must be known. "
-                f"Received: input_shape={input_shape}"
-            )
+        channels = channels_of(self, input_shape)
         self.coefficient = self.add_weight(
             name="coefficient",
             shape=(channels,),
@@ -87,6 +80,11 @@ class Subsampling2D(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, *sides, channels = input_shape
+        if any(side is not None and side < self.pool_size for side in sides):
+            raise ValueError(
+                "A window must fit into the map. "
+                f"Received: pool_size={self.pool_size} for input_shape={input_shape}"
+            )
         sides = [side and side // self.pool_size for side in sides]
         return (batch, *sides, channels)
 

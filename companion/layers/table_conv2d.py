@@ -4,6 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from companion.arguments import integer
+from companion.layers.inputs import channels_of, convolution_sizes
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class TableConv2D(keras.layers.Conv2D):
@@ -48,23 +51,18 @@ class TableConv2D(keras.layers.Conv2D):
     """
 
     def __init__(self, table, kernel_size, **kwargs):
-        rows = [[int(number) for number in row] for row in table]
-        if not all(rows) or any(len(set(row)) < len(row) for row in rows):
-            raise ValueError(
-                "Every row of the table must name one input map or more, each once. "
-                f"Received: table={table}"
-            )
-        super().__init__(len(rows), kernel_size, **kwargs)
-        self.table = rows
+        self.table = _rows(table)
+        sizes = convolution_sizes(kernel_size=kernel_size, **kwargs)
+        super().__init__(len(self.table), **sizes)
         if self.data_format != "channels_last":
             raise ValueError(
                 f"Channels must come last. Received: data_format={self.data_format}"
             )
 
     def build(self, input_shape):
-        channels = input_shape[-1]
+        channels = channels_of(self, input_shape)
         maps = [number for row in self.table for number in row]
-        if channels is None or not set(maps) <= set(range(channels)):
+        if not set(maps) <= set(range(channels)):
             raise ValueError(
                 "The table must name input maps only, counted from 0. "
                 f"Received: table={self.table} for input_shape={tuple(input_shape)}"
@@ -78,7 +76,7 @@ class TableConv2D(keras.layers.Conv2D):
         def connected(shape, dtype):
             full = (*self.kernel_size, channels, self.filters)
             drawn = self.kernel_initializer(full, dtype=dtype)
-            drawn = ops.reshape(drawn, (*self.kernel_size, -1))
+            drawn = ops.reshape(drawn, (*self.kernel_size, -1))  # (kh, kw, c f)
             return ops.take(drawn, np.array(maps) * self.filters + filters, axis=-1)
 
         self._kernel = self.add_weight(
@@ -100,6 +98,7 @@ class TableConv2D(keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         kernel = ops.convert_to_tensor(kernel)
+        # (kh, kw, connections) to (kh, kw, connections + 1) to (kh, kw, c, f)
         kernel = ops.concatenate([kernel, ops.zeros_like(kernel[..., :1])], axis=-1)
         kernel = ops.take(kernel, self._place, axis=-1)
         return super().convolution_op(inputs, kernel)
@@ -108,3 +107,17 @@ class TableConv2D(keras.layers.Conv2D):
         config = super().get_config()
         del config["filters"], config["groups"]
         return {**config, "table": self.table}
+
+
+def _rows(table):
+    """The table as lists of plain integers."""
+    try:
+        rows = [[integer("map", each, least=0) for each in row] for row in table]
+    except (TypeError, ValueError):
+        rows = []
+    if not rows or not all(rows) or any(len(set(row)) < len(row) for row in rows):
+        raise ValueError(
+            "Every row of the table must name one input map or more, each once. "
+            f"Received: table={table}"
+        )
+    return rows

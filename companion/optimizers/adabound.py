@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from companion.optimizers.arguments import as_arrays, decay_rates, positive
+from companion.arguments import number
+from companion.optimizers.arguments import as_arrays, decay_rate, positive
 
 
 class AdaBound:
@@ -74,17 +75,19 @@ class AdaBound:
         amsbound=False,
         as_printed=False,
     ):
-        positive(alpha=alpha, epsilon=epsilon, alpha_star=alpha_star, gamma=gamma)
-        decay_rates(beta_1=beta_1, beta_2=beta_2)
-        self.alpha, self.epsilon = alpha, epsilon
-        self.beta_1, self.beta_2 = beta_1, beta_2
-        self.alpha_star, self.gamma = alpha_star, gamma
+        self.alpha = positive("alpha", alpha)
+        self.epsilon = positive("epsilon", epsilon)
+        self.beta_1 = decay_rate("beta_1", beta_1)
+        self.beta_2 = decay_rate("beta_2", beta_2)
+        self.alpha_star = positive("alpha_star", alpha_star)
+        self.gamma = positive("gamma", gamma)
         self.amsbound, self.as_printed = amsbound, as_printed
         self.t = 0
         self.m = self.v = self.v_hat = 0.0
 
     def bounds(self, t):
         """Return the lowest and the highest step size of step t >= 1."""
+        t = number("t", t, least=1)
         lower = self.alpha_star * (1 - 1 / (self.gamma * t + 1))
         upper = self.alpha_star * (1 + 1 / (self.gamma * t))
         return lower, upper

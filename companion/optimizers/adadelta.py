@@ -4,7 +4,7 @@ import numpy as np
 
 from companion.optimizers.arguments import (
     as_arrays,
-    decay_rates,
+    decay_rate,
     not_negative,
     positive,
 )
@@ -47,10 +47,9 @@ class AdaDelta:
     """
 
     def __init__(self, alpha=1.0, rho=0.95, epsilon=1e-6):
-        positive(alpha=alpha)
-        decay_rates(rho=rho)
-        not_negative(epsilon=epsilon)
-        self.alpha, self.rho, self.epsilon = alpha, rho, epsilon
+        self.alpha = positive("alpha", alpha)
+        self.rho = decay_rate("rho", rho)
+        self.epsilon = not_negative("epsilon", epsilon)
         self.E_g2 = 0.0
         self.E_dx2 = 0.0
 

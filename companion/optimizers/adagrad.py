@@ -42,11 +42,10 @@ class AdaGrad:
     def __init__(
         self, alpha=0.01, epsilon=1e-8, *, initial_accumulator=0.0, epsilon_inside=False
     ):
-        positive(alpha=alpha)
-        not_negative(epsilon=epsilon, initial_accumulator=initial_accumulator)
-        self.alpha, self.epsilon = alpha, epsilon
+        self.alpha = positive("alpha", alpha)
+        self.epsilon = not_negative("epsilon", epsilon)
         self.epsilon_inside = epsilon_inside
-        self.G = initial_accumulator
+        self.G = not_negative("initial_accumulator", initial_accumulator)
 
     def step(self, theta, gradient):
         """Return the parameters after one step."""

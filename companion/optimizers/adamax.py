@@ -4,7 +4,7 @@ import numpy as np
 
 from companion.optimizers.arguments import (
     as_arrays,
-    decay_rates,
+    decay_rate,
     not_negative,
     positive,
 )
@@ -61,11 +61,10 @@ class AdaMax:
         *,
         epsilon_inside=False,
     ):
-        positive(alpha=alpha)
-        decay_rates(beta_1=beta_1, beta_2=beta_2)
-        not_negative(epsilon=epsilon)
-        self.alpha, self.epsilon = alpha, epsilon
-        self.beta_1, self.beta_2 = beta_1, beta_2
+        self.alpha = positive("alpha", alpha)
+        self.epsilon = not_negative("epsilon", epsilon)
+        self.beta_1 = decay_rate("beta_1", beta_1)
+        self.beta_2 = decay_rate("beta_2", beta_2)
         self.epsilon_inside = epsilon_inside
         self.t = 0
         self.m = self.u = 0.0

@@ -6,7 +6,7 @@ import numpy as np
 
 from companion.optimizers.arguments import (
     as_arrays,
-    decay_rates,
+    decay_rate,
     not_negative,
     positive,
 )
@@ -66,12 +66,12 @@ class AdamW:
         eta=1.0,
         epsilon_hat=False,
     ):
-        positive(alpha=alpha, eta=eta)
-        decay_rates(beta_1=beta_1, beta_2=beta_2, lambda_=lambda_)
-        not_negative(epsilon=epsilon)
-        self.alpha, self.epsilon = alpha, epsilon
-        self.beta_1, self.beta_2 = beta_1, beta_2
-        self.lambda_, self.eta = lambda_, eta
+        self.alpha = positive("alpha", alpha)
+        self.epsilon = not_negative("epsilon", epsilon)
+        self.beta_1 = decay_rate("beta_1", beta_1)
+        self.beta_2 = decay_rate("beta_2", beta_2)
+        self.lambda_ = decay_rate("lambda_", lambda_)
+        self.eta = positive("eta", eta)
         self.epsilon_hat = epsilon_hat
         self.t = 0
         self.m = self.v = 0.0

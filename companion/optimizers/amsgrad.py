@@ -6,7 +6,7 @@ import numpy as np
 
 from companion.optimizers.arguments import (
     as_arrays,
-    decay_rates,
+    decay_rate,
     not_negative,
     positive,
 )
@@ -67,11 +67,10 @@ class AMSGrad:
         bias_correction=False,
         epsilon_hat=False,
     ):
-        positive(alpha=alpha)
-        decay_rates(beta_1=beta_1, beta_2=beta_2)
-        not_negative(epsilon=epsilon)
-        self.alpha, self.epsilon = alpha, epsilon
-        self.beta_1, self.beta_2 = beta_1, beta_2
+        self.alpha = positive("alpha", alpha)
+        self.epsilon = not_negative("epsilon", epsilon)
+        self.beta_1 = decay_rate("beta_1", beta_1)
+        self.beta_2 = decay_rate("beta_2", beta_2)
         self.bias_correction, self.epsilon_hat = bias_correction, epsilon_hat
         self.t = 0
         self.m = self.v = self.v_hat = 0.0

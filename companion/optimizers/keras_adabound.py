@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from companion.optimizers.arguments import decay_rates, positive
+from companion.optimizers.arguments import decay_rate, not_negative, positive
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -20,7 +20,7 @@ class KerasAdaBound(keras.optimizers.Optimizer):
     over its first value, which fails for a warm-up from zero.)
 
     Args:
-        learning_rate: Float, schedule or callable: the step size of the beginning.
+        learning_rate: Float >= 0, schedule or callable: the step size of the beginning.
         beta_1: Float, decay rate of the mean of gradients, at least 0 and below 1.
         beta_2: Float, decay rate of the mean square, likewise.
         epsilon: Float > 0, added to the root of the mean square.
@@ -58,14 +58,15 @@ class KerasAdaBound(keras.optimizers.Optimizer):
         name="adabound",
         **kwargs,
     ):
+        schedule = keras.optimizers.schedules.LearningRateSchedule
+        if not isinstance(learning_rate, schedule) and not callable(learning_rate):
+            learning_rate = float(not_negative("learning_rate", learning_rate))
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
-        decay_rates(beta_1=beta_1, beta_2=beta_2)
-        positive(epsilon=epsilon, final_ratio=final_ratio, gamma=gamma)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.final_ratio = final_ratio
-        self.gamma = gamma
+        self.beta_1 = decay_rate("beta_1", beta_1)
+        self.beta_2 = decay_rate("beta_2", beta_2)
+        self.epsilon = positive("epsilon", epsilon)
+        self.final_ratio = positive("final_ratio", final_ratio)
+        self.gamma = positive("gamma", gamma)
         self.amsbound = amsbound
 
     def build(self, variables):

@@ -1,6 +1,6 @@
 """Momentum, the heavy ball: Polyak (1964)."""
 
-from companion.optimizers.arguments import as_arrays, decay_rates, positive
+from companion.optimizers.arguments import as_arrays, decay_rate, positive
 
 
 class Momentum:
@@ -51,9 +51,8 @@ class Momentum:
     """
 
     def __init__(self, alpha=0.01, beta=0.9, *, alpha_outside=False):
-        positive(alpha=alpha)
-        decay_rates(beta=beta)
-        self.alpha, self.beta = alpha, beta
+        self.alpha = positive("alpha", alpha)
+        self.beta = decay_rate("beta", beta)
         self.alpha_outside = alpha_outside
         self.v = 0.0
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from companion.optimizers.arguments import (
     as_arrays,
-    decay_rates,
+    decay_rate,
     not_negative,
     positive,
 )
@@ -59,11 +59,11 @@ class Nadam:
     def __init__(
         self, alpha=0.002, beta_1=0.9, beta_2=0.999, epsilon=1e-8, *, psi=0.004
     ):
-        positive(alpha=alpha)
-        decay_rates(beta_1=beta_1, beta_2=beta_2)
-        not_negative(epsilon=epsilon, psi=psi)
-        self.alpha, self.epsilon, self.psi = alpha, epsilon, psi
-        self.beta_1, self.beta_2 = beta_1, beta_2
+        self.alpha = positive("alpha", alpha)
+        self.epsilon = not_negative("epsilon", epsilon)
+        self.psi = not_negative("psi", psi)
+        self.beta_1 = decay_rate("beta_1", beta_1)
+        self.beta_2 = decay_rate("beta_2", beta_2)
         self.t = 0
         self.m = self.v = 0.0
         self.mu_product = 1.0

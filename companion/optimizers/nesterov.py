@@ -1,6 +1,6 @@
 """Nesterov's accelerated gradient (1983), in the form that needs no look-ahead."""
 
-from companion.optimizers.arguments import as_arrays, decay_rates, positive
+from companion.optimizers.arguments import as_arrays, decay_rate, positive
 
 
 class Nesterov:
@@ -49,9 +49,8 @@ class Nesterov:
     """
 
     def __init__(self, alpha=0.01, beta=0.9, *, alpha_outside=False):
-        positive(alpha=alpha)
-        decay_rates(beta=beta)
-        self.alpha, self.beta = alpha, beta
+        self.alpha = positive("alpha", alpha)
+        self.beta = decay_rate("beta", beta)
         self.alpha_outside = alpha_outside
         self.v = 0.0
 

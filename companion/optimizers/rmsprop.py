@@ -4,7 +4,7 @@ import numpy as np
 
 from companion.optimizers.arguments import (
     as_arrays,
-    decay_rates,
+    decay_rate,
     not_negative,
     positive,
 )
@@ -60,11 +60,11 @@ class RMSProp:
         centered=False,
         epsilon_inside=False,
     ):
-        positive(alpha=alpha)
-        decay_rates(rho=rho, momentum=momentum)
-        not_negative(epsilon=epsilon)
-        self.alpha, self.rho, self.epsilon = alpha, rho, epsilon
-        self.momentum, self.centered = momentum, centered
+        self.alpha = positive("alpha", alpha)
+        self.rho = decay_rate("rho", rho)
+        self.epsilon = not_negative("epsilon", epsilon)
+        self.momentum = decay_rate("momentum", momentum)
+        self.centered = centered
         self.epsilon_inside = epsilon_inside
         self.S = self.mean = self.b = 0.0
 
@@ -75,7 +75,7 @@ class RMSProp:
         square = self.S
         if self.centered:
             self.mean = self.rho * self.mean + (1 - self.rho) * g
-            square = self.S - self.mean**2
+            square = np.maximum(self.S - self.mean**2, 0)  # rounding may go below
         if self.epsilon_inside:
             root = np.sqrt(square + self.epsilon)
         else:

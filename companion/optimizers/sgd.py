@@ -30,8 +30,7 @@ class SGD:
     """
 
     def __init__(self, alpha=0.01):
-        positive(alpha=alpha)
-        self.alpha = alpha
+        self.alpha = positive("alpha", alpha)
 
     def step(self, theta, gradient):
         """Return the parameters after one step."""

@@ -4,8 +4,10 @@ import matplotlib.pyplot as plt
 from keras import layers
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from companion.arguments import integer
 from companion.complexity import macs_of_call, measured_calls
 from companion.layers import SqueezeExcite
+from companion.plotting.arguments import check_ax
 
 __all__ = ["plot_blocks"]
 
@@ -164,12 +166,13 @@ def plot_blocks(blocks, columns=2, ax=None):
     >>> [bar.get_gid() for bar in ax.patches if bar.get_hatch()]
     ['inverted: 1×1 (24)']
     """
-    if not blocks:
-        raise ValueError(f"There must be a block to draw. Received: blocks={blocks!r}")
-    if not isinstance(columns, int) or columns < 1:
+    check_ax(ax)
+    if not isinstance(blocks, dict) or not blocks:
         raise ValueError(
-            f"`columns` must be a positive integer. Received: columns={columns!r}"
+            "There must be a block to draw, in a dictionary from names to models. "
+            f"Received: blocks={blocks!r}"
         )
+    columns = integer("columns", columns)
     stacks = {name: rows_of(model) for name, model in blocks.items()}
     names = list(stacks)
     shelves = [names[i : i + columns] for i in range(0, len(names), columns)]

@@ -2,6 +2,9 @@
 
 import matplotlib.pyplot as plt
 
+from companion.arguments import real_numbers
+from companion.plotting.arguments import check_ax, check_names
+
 __all__ = ["plot_history"]
 
 LINES = [  # style, marker and colour: each run can be told apart without the colour
@@ -26,8 +29,8 @@ def plot_history(runs, metric, ax=None):
         The ``matplotlib.axes.Axes``; its lines carry the names of the runs.
 
     Raises:
-        ValueError: if there are no runs or more than five, or if a run did not
-            record the metric.
+        ValueError: if there are no runs or more than five, if a run did not record the
+            metric, or not one number for each epoch.
 
     Example:
 
@@ -35,20 +38,24 @@ def plot_history(runs, metric, ax=None):
     >>> [line.get_label() for line in plot_history(runs, "loss").lines]
     ['ReLU', 'tanh']
     """
-    if not 0 < len(runs) <= len(LINES):
-        raise ValueError(
-            f"One figure holds 1 to {len(LINES)} runs. Received: {len(runs)} runs"
-        )
+    check_ax(ax)
+    check_names("runs", runs, len(LINES))
     if ax is None:
         ax = plt.figure(figsize=(5, 3.2), facecolor="white", layout="tight").subplots()
     ax.set_facecolor("white")
     for (name, run), (style, marker, colour) in zip(runs.items(), LINES, strict=False):
         history = getattr(run, "history", run)
-        if metric not in history:
+        recorded = sorted(history) if isinstance(history, dict) else "nothing"
+        if not isinstance(metric, str) or metric not in recorded:
             raise ValueError(
-                f"Run {name!r} recorded {sorted(history)}. Received: metric={metric!r}"
+                f"Run {name!r} recorded {recorded}. Received: metric={metric!r}"
             )
-        numbers = history[metric]
+        numbers = real_numbers(metric, history[metric])
+        if numbers.ndim != 1:
+            raise ValueError(
+                "A run must have recorded one number for each epoch. "
+                f"Received: {metric} of shape {numbers.shape} in run {name!r}"
+            )
         ax.plot(
             range(1, len(numbers) + 1),
             numbers,

@@ -3,6 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from companion.arguments import real_numbers
+from companion.plotting.arguments import check_ax, check_names
+
 __all__ = ["plot_descent", "plot_step_limit"]
 
 LINES = [  # style, marker and colour: each path can be told apart without the colour
@@ -15,6 +18,7 @@ LINES = [  # style, marker and colour: each path can be told apart without the c
 
 
 def _axes(ax, size):
+    check_ax(ax)
     if ax is None:
         ax = plt.figure(figsize=size, facecolor="white", layout="tight").subplots()
     ax.set_facecolor("white")
@@ -42,8 +46,9 @@ def plot_descent(function, trajectories, minimum=None, *, limits=None, ax=None):
         The ``matplotlib.axes.Axes``; its lines hold the paths under their names.
 
     Raises:
-        ValueError: if there are no paths or more than five, or if one does not have
-            the shape ``(steps + 1, 2)``.
+        ValueError: if there are no paths or more than five, if one does not have the
+            shape ``(steps + 1, 2)``, if ``function`` does not return one number for
+            each point of a grid, or if a path is infinite and there are no ``limits``.
 
     Example:
 
@@ -53,24 +58,34 @@ def plot_descent(function, trajectories, minimum=None, *, limits=None, ax=None):
     >>> ax.lines[0].get_label(), len(ax.lines[0].get_xdata())
     ('SGD', 21)
     """
-    if not 0 < len(trajectories) <= len(LINES):
-        raise ValueError(
-            f"One figure holds 1 to {len(LINES)} paths. "
-            f"Received: {len(trajectories)} paths"
-        )
-    paths = {name: np.asarray(path) for name, path in trajectories.items()}
+    check_names("paths", trajectories, len(LINES))
+    paths = {name: real_numbers("path", path) for name, path in trajectories.items()}
     for name, path in paths.items():
-        if path.ndim != 2 or path.shape[1] != 2:
+        if path.ndim != 2 or path.shape[1] != 2 or not len(path):
             raise ValueError(
                 "A path must have the shape (steps + 1, 2). "
                 f"Received: path {name!r} of shape {path.shape}"
             )
-    if limits is None:
+    if minimum is not None:
+        minimum = _pair_of_numbers("minimum", minimum, (2,))
+    if limits is not None:
+        limits = _pair_of_numbers("limits", limits, (2, 2))
+    else:
         seen = list(paths.values()) + ([] if minimum is None else [[minimum]])
         seen = np.concatenate(seen)
         low, high = seen.min(axis=0), seen.max(axis=0)
         margin = np.maximum(0.08 * (high - low), 0.02 * (high - low).max() + 1e-9)
         limits = np.stack([low - margin, high + margin], axis=1)
+        if not np.isfinite(limits).all():
+            raise ValueError(
+                "A path that leaves all bounds needs `limits`. "
+                f"Received: limits=None, numbers from {low} to {high}"
+            )
+    if not callable(function):
+        raise ValueError(
+            "`function` must be a function of an array of points. "
+            f"Received: function={function!r}"
+        )
     ax = _axes(ax, (4.6, 4.2))
     _draw_contours(ax, function, limits)
     for (name, path), (style, marker, colour) in zip(
@@ -102,9 +117,26 @@ def plot_descent(function, trajectories, minimum=None, *, limits=None, ax=None):
     return ax
 
 
+def _pair_of_numbers(name, value, shape):
+    array = real_numbers(name, value)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(
+            f"`{name}` must be finite numbers of shape {shape}. "
+            f"Received: {name}={value!r}"
+        )
+    return array
+
+
 def _draw_contours(ax, function, limits):
     grid = np.stack(np.meshgrid(*[np.linspace(*limit, 161) for limit in limits]))
-    values = np.broadcast_to(function(grid), grid.shape[1:])
+    values = real_numbers("function(grid)", function(grid))
+    if values.shape not in ((), grid.shape[1:]):
+        raise ValueError(
+            "`function` must return one number for each point: of an array of shape "
+            f"{grid.shape} one of shape {grid.shape[1:]}. "
+            f"Received: an array of shape {values.shape}"
+        )
+    values = np.broadcast_to(values, grid.shape[1:])
     height = values - values.min()
     if height.max() > 0:
         levels = height.max() * 2.0 ** np.arange(-11, 1)
@@ -136,8 +168,9 @@ def plot_step_limit(curvatures, ax=None):
     >>> [text.get_text() for text in ax.texts]
     ['best\\n0.4', 'limit\\n0.5']
     """
-    curvatures = np.asarray(curvatures, np.float64)
-    if not 0 < curvatures.size <= len(LINES) or not np.all(curvatures > 0):
+    curvatures = real_numbers("curvatures", curvatures).astype(np.float64)
+    fits = curvatures.ndim == 1 and 0 < curvatures.size <= len(LINES)
+    if not fits or not np.all((curvatures > 0) & (curvatures < np.inf)):
         raise ValueError(
             f"One figure holds 1 to {len(LINES)} positive curvatures. "
             f"Received: curvatures={curvatures.tolist()}"

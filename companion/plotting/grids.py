@@ -4,6 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from companion.arguments import integers, real_numbers
+from companion.plotting.arguments import check_ax
+
 __all__ = ["plot_number_grid"]
 
 CELL = 0.5  # inches
@@ -16,7 +19,8 @@ def plot_number_grid(array, marks=None, blocks=None, title=None, ax=None):
         array: matrix of numbers, ``(rows, columns)``.
         marks: Boolean matrix of the same shape. Marked numbers are bold, in a shaded
             cell with a thick border: the maxima of max pooling, say.
-        blocks: ``(rows, columns)`` of a block; thick lines part the blocks.
+        blocks: ``(rows, columns)`` of a block, or one number for both; thick lines part
+            the blocks.
         title: text above the grid.
         ax: axes to draw into; a new figure of fitting size if ``None``.
 
@@ -34,7 +38,8 @@ def plot_number_grid(array, marks=None, blocks=None, title=None, ax=None):
     >>> [text.get_text() for text in ax.texts]
     ['1', '7', '3', '5']
     """
-    array = np.asarray(array)
+    check_ax(ax)
+    array = real_numbers("array", array)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(
             f"A number grid needs a matrix. Received: array of shape {array.shape}"
@@ -45,12 +50,7 @@ def plot_number_grid(array, marks=None, blocks=None, title=None, ax=None):
             f"`marks` must have the shape {array.shape} of the array. "
             f"Received: marks of shape {marks.shape}"
         )
-    blocks = array.shape if blocks is None else blocks
-    if len(blocks) != 2 or min(blocks) < 1:
-        raise ValueError(
-            "`blocks` must be (rows, columns), both positive. "
-            f"Received: blocks={blocks}"
-        )
+    blocks = array.shape if blocks is None else integers("blocks", blocks, count=2)
     rows, columns = array.shape
     if ax is None:
         size = CELL * columns + 0.1, CELL * rows + (0.4 if title else 0.1)

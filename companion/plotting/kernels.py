@@ -7,6 +7,7 @@ from keras import layers as keras_layers
 from matplotlib.patches import Rectangle
 
 from companion.layers import TableConv2D
+from companion.plotting.arguments import check_ax
 
 __all__ = ["plot_kernels"]
 
@@ -46,6 +47,9 @@ def plot_kernels(layers, ax=None):
     >>> print(plot_kernels([layer]).texts[0].get_text())
     full: 4 × (3×3×3) = 108
     """
+    check_ax(ax)
+    if not isinstance(layers, (list, tuple)):
+        raise ValueError(f"`layers` must be a list. Received: layers={layers!r}")
     rows = [(layer, *filters_of(layer)) for layer in layers]
     if not rows:
         raise ValueError(f"There must be a layer to draw. Received: layers={layers!r}")

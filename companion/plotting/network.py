@@ -15,6 +15,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 
 from companion.complexity import macs_of_call, measured_calls, values
+from companion.plotting.arguments import check_ax
 
 __all__ = ["plot_network", "plot_shapes", "plot_towers"]
 
@@ -71,8 +72,14 @@ class Volume:
         channels = ROOT_CHANNEL * math.sqrt(self.shape[-1])
         if len(self.shape) == 1:
             return BAR, channels, 0
-        height, width = (*self.shape[:-1], 1)[:2]
+        height, width = self.sides()
         return channels, scale * height, scale * width
+
+    def sides(self):
+        """The two that are drawn: of (depth, height, width, channels) the last ones."""
+        return (
+            (*self.shape[:-1], 1, 1)[:2] if len(self.shape) < 4 else self.shape[-3:-1]
+        )
 
     def extent(self, scale):
         thickness, _, width = self.measure(scale)
@@ -114,16 +121,20 @@ def kind_of(operation, inputs):
 
 def makes_volume(operation, inputs, outputs, macs):
     """Whether it multiplied, merged, or changed the number of values."""
-    if isinstance(operation, (layers.ZeroPadding2D, layers.Cropping2D)):
+    if type(operation).__name__.startswith(("ZeroPadding", "Cropping")):
         return False
     changed = len(inputs) != 1 or values(inputs) != values(outputs)
     return macs or changed or kind_of(operation, inputs) == "pooling"
 
 
-def volumes_of(model, names=None):
+def volumes_of(model, names=None, input_shape=None):
     """The volumes to draw, in graph order, each with the volumes it is made from."""
+    if names is not None and not isinstance(names, (list, tuple, set)):
+        raise ValueError(
+            f"`layers` must be a list of names. Received: layers={names!r}"
+        )
     volumes, makers = [], {}
-    graph = list(measured_calls(model, None))
+    graph = list(measured_calls(model, input_shape))
     for name, operation, inputs, outputs in graph:
         parents = [volume for tensor in inputs for volume in makers[id(tensor)]]
         parents = list({id(volume): volume for volume in parents}.values())
@@ -133,19 +144,15 @@ def volumes_of(model, names=None):
         else:
             drawn = name in names
         if drawn:
-            shape = outputs[0].shape[1:]
-            if len(shape) > 3:
-                raise ValueError(
-                    "A volume with more than two sides cannot be drawn. "
-                    f"Received: output {shape} of layer {name!r}"
-                )
+            shape = outputs[0].shape[1:] or (1,)
             column = 1 + max((parent.column for parent in parents), default=-1)
             groups = getattr(operation, "groups", 1) if macs else 1
             kind = kind_of(operation, inputs)
             volumes.append(Volume(name, kind, shape, groups, parents, column))
             parents = [volumes[-1]]
         makers.update((id(tensor), parents) for tensor in outputs)
-    unknown = sorted(set(names or ()) - {volume.name for volume in volumes})
+    known = {volume.name for volume in volumes}
+    unknown = [name for name in names or () if name not in known]
     if unknown:
         raise ValueError(
             f"Every name must be a layer of {model.name!r}. Received: layers={unknown}"
@@ -282,6 +289,7 @@ def draw_link(ax, start, end, arrow="-|>", **style):
 
 def axes_for(ax, left, right, low, high):
     """One unit of the axes is one point, so that text and volumes fit each other."""
+    check_ax(ax)
     right = max(right, left + LEGEND_WIDTH)
     if ax is None:
         size = (right - left) / 72, (high - low) / 72
@@ -313,26 +321,28 @@ def draw_legend(ax, kinds, lines=()):
     )
 
 
-def plot_network(model, layers=None, ax=None):
+def plot_network(model, layers=None, ax=None, *, input_shape=None):
     """Draw the volumes of a network in the order of its graph.
 
     One volume for every layer that multiplies, pools, merges branches or changes the
     number of values; normalization, dropout and padding are part of an arrow. Height
-    and width are to scale. Thickness, and the length of the bars of dense layers, go
-    with the square root of the channels. Where a convolution has groups the label
+    and width are to scale; depth or frames, a third side, stand in the label only.
+    Thickness, and the length of the bars of dense layers, go with the square root of
+    the channels. Where a convolution has groups the label
     says ``×groups·channels``, and dashes cut the volume if there are four at most.
 
     Args:
-        model: a functional or sequential Keras model of known sizes.
+        model: a functional or sequential Keras model.
         layers: names of the layers to draw instead, for deep networks.
         ax: axes to draw into; a new figure of fitting size if ``None``.
+        input_shape: shape of one image where the model leaves sizes open, a list of
+            shapes for several inputs.
 
     Returns:
         The ``matplotlib.axes.Axes``.
 
     Raises:
-        ValueError: if a size is unknown, if a name is not a layer of the model, or if
-            an output has more than two sides.
+        ValueError: if a size is unknown, or if a name is not a layer of the model.
 
     Example:
 
@@ -341,10 +351,10 @@ def plot_network(model, layers=None, ax=None):
     >>> sum(text.get_text().startswith("conv") for text in ax.texts)
     5
     """
-    volumes = volumes_of(model, layers)
+    volumes = volumes_of(model, layers, input_shape)
     columns = columns_of(volumes)
     chain = max(map(len, columns)) == 1
-    side = max((side for v in volumes for side in v.shape[:-1]), default=1)
+    side = max(side for v in volumes for side in v.sides())
     scale = (LONGEST_SIDE if chain else LONGEST_SIDE / 2) / side
     place(columns, scale)
     nodes = [node for column in columns for node in column]
@@ -380,7 +390,7 @@ def split_volume(volume, towers):
     ]
 
 
-def plot_towers(model, ax=None):
+def plot_towers(model, ax=None, *, input_shape=None):
     """Draw a network with grouped layers as the towers that it was trained in.
 
     Every volume appears once for each group, with its share of the channels: the
@@ -389,9 +399,9 @@ def plot_towers(model, ax=None):
     and the output of the classifier are not split.
 
     Args:
-        model: a Keras model without branches, of known sizes, with a grouped
-            convolution.
+        model: a Keras model without branches, with a grouped convolution.
         ax: axes to draw into; a new figure of fitting size if ``None``.
+        input_shape: shape of one image where the model leaves sizes open.
 
     Returns:
         The ``matplotlib.axes.Axes``.
@@ -409,7 +419,7 @@ def plot_towers(model, ax=None):
 
     Reference: Krizhevsky et al., NIPS 2012, Figure 2.
     """
-    volumes = volumes_of(model)
+    volumes = volumes_of(model, input_shape=input_shape)
     columns = columns_of(volumes)
     towers = max(volume.groups for volume in volumes)
     branches = max(map(len, columns))
@@ -425,7 +435,7 @@ def plot_towers(model, ax=None):
                 f"{towers} towers need a multiple of {towers} channels. "
                 f"Received: {volume.shape} in layer {volume.name!r}"
             )
-    scale = LONGEST_SIDE / max(side for v in volumes for side in v.shape[:-1])
+    scale = LONGEST_SIDE / max(side for v in volumes for side in v.sides())
     place(columns, scale)
     parts = [[v] if v in whole else split_volume(v, towers) for v in volumes]
     step = LINE + max(
@@ -472,19 +482,20 @@ def draw_towers(ax, volumes, parts, scale):
     return ax
 
 
-def plot_shapes(model, ax=None):
+def plot_shapes(model, ax=None, *, input_shape=None):
     """Stairs of a network: how its maps shrink while its channels grow.
 
     Args:
-        model: a Keras model without branches, of known sizes.
+        model: a Keras model without branches.
         ax: axes to draw into; a new figure if ``None``.
+        input_shape: shape of one image where the model leaves sizes open.
 
     Returns:
         The ``matplotlib.axes.Axes``, with a logarithmic scale of base 2. The lines
         hold the numbers: height of the maps, and number of channels.
 
     Raises:
-        ValueError: if the model has branches, or a size is unknown.
+        ValueError: if the model has branches or no maps, or a size is unknown.
 
     Example:
 
@@ -493,7 +504,8 @@ def plot_shapes(model, ax=None):
     >>> [int(side) for side in height.get_ydata()]
     [227, 55, 27, 27, 13, 13, 13, 13, 6]
     """
-    volumes = volumes_of(model)
+    check_ax(ax)
+    volumes = volumes_of(model, input_shape=input_shape)
     branches = max(map(len, columns_of(volumes)))
     if branches > 1:
         raise ValueError(
@@ -501,9 +513,14 @@ def plot_shapes(model, ax=None):
             f"Received: model={model.name!r} with {branches} branches"
         )
     maps = [volume for volume in volumes if len(volume.shape) > 1]
+    if not maps:
+        raise ValueError(
+            "Stairs need maps with sides. "
+            f"Received: model={model.name!r} with vectors only"
+        )
     if ax is None:
         ax = plt.figure(figsize=(5, 3.2), facecolor="white", layout="tight").subplots()
-    heights, channels = [v.shape[0] for v in maps], [v.shape[-1] for v in maps]
+    heights, channels = [v.sides()[0] for v in maps], [v.shape[-1] for v in maps]
     draw_stairs(ax, heights, "height", -15, color="#08519c", linestyle="-", marker="o")
     draw_stairs(
         ax, channels, "channels", 6, color="#a63603", linestyle="--", marker="s"

@@ -4,6 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Ellipse, Rectangle
 
+from companion.arguments import real_numbers
+from companion.plotting.arguments import check_ax
 from companion.receptive_field import gaussian_fit, receptive_field
 
 __all__ = ["plot_effective_receptive_field", "plot_receptive_field"]
@@ -19,6 +21,7 @@ LINES = [  # (colour, dashes): no two fields share both, and dashes suffice alon
 
 
 def _axes(ax, size):
+    check_ax(ax)
     if ax is None:
         figure, ax = plt.subplots(figsize=size, layout="constrained")
         figure.set_facecolor("white")
@@ -66,13 +69,13 @@ def plot_receptive_field(model, layers, image, *, unit=None, ax=None):
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['c1: 5 × 5', 's2: 6 × 6']
     """
-    image = np.asarray(image)
+    image = real_numbers("image", image)
     if image.ndim not in (2, 3):
         raise ValueError(
             "image must be an array (height, width) or (height, width, channels). "
             f"Received: shape={image.shape}"
         )
-    if not 1 <= len(layers) <= len(LINES):
+    if not isinstance(layers, (list, tuple)) or not 1 <= len(layers) <= len(LINES):
         raise ValueError(
             f"Between 1 and {len(LINES)} layers can be told apart. "
             f"Received: layers={layers!r}"

@@ -24,12 +24,12 @@ forbids every download.
 import functools
 import hashlib
 import json
-import numbers
-import weakref
 from pathlib import Path
 
+import keras
 import numpy as np
 
+from companion.arguments import integer, real_numbers
 from companion.models.registry import MODELS
 from companion.pretrained import transfer
 from companion.pretrained.fetch import obtain
@@ -40,7 +40,7 @@ __all__ = ["decode", "files", "load", "preprocess"]
 
 CLASSES = Path(__file__).with_name("imagenet_class_index.json")
 CLASSES_MD5 = "c2c37ea517e94d9795004a39431a14cb"  # in keras/applications
-LOADED = weakref.WeakKeyDictionary()  # model: the row of what it was given last
+LOADED = {}  # digest of the first kernel: the row of the file that it came from
 KINDS = {"keras": "keras", "torchvision": "torch", "timm": "torch", "npm": "tfjs"}
 MEAN = {  # of red, green and blue
     "caffe": (123.68, 116.779, 103.939),  # subtracted from 0..255; then blue first
@@ -123,6 +123,12 @@ def name_of(model):
                 f"Received: {model!r}"
             )
         return model
+    if model is not None and not isinstance(model, keras.Model):
+        raise ValueError(
+            "Weights are published for models of Keras 3 (`keras.Model`); one of Keras "
+            "2, of tf_keras, or of another library must be built again here. "
+            f"Received: a {type(model).__module__}.{type(model).__name__}"
+        )
     own = getattr(model, "name", None)
     for name in MODELS:
         if own == transfer.own_name(name):
@@ -152,8 +158,8 @@ def load(model, source=None, *, file=None, name=None):
             the first that can be had, in the order of ``files(model)``.
         file: path of a file to read instead, in the format and with the names of the
             published one: HDF5 of keras.applications, or a state dict of torch in
-            safetensors or as ``torch.save`` writes it. Its hash is not checked; nothing
-            in it is run, whatever it holds.
+            safetensors or as ``torch.save`` writes it, alone or in a checkpoint of a
+            training. Its hash is not checked; nothing in it is run, whatever it holds.
         name: name of the function that made the model, if the model has another name
             than that function gives.
 
@@ -174,7 +180,7 @@ def load(model, source=None, *, file=None, name=None):
         ...
     ValueError: fc.kernel has shape (512, 10) in the model and (512, 1000) in \
 resnet18-f37072fd.pth, which is published for ResNet18(). Build the model so, or with \
-classes=None.
+classes=None and a classifier of your own.
     """
     known = name_of(model if name is None else name)
     rows = transfer.fitting(model, files(known, source))
@@ -194,8 +200,34 @@ classes=None.
     modules = transfer.MODULES[kind](content, row)
     for variable, array in transfer.match(model, row, modules, path):
         variable.assign(array)
-    LOADED[model] = row
+    LOADED[digest(model)] = row
     return model
+
+
+def digest(model):
+    """Of the weights that read the pixels; copies and parts of a model share it."""
+    kernel = keras.ops.convert_to_numpy(model.weights[0])
+    return hashlib.sha256(np.ascontiguousarray(kernel).tobytes()).hexdigest()
+
+
+def row_of(model, source, name):
+    """The published file that tells which pixels the weights of a model expect.
+
+    It goes with the weights, not with the model: a copy with the same first kernel
+    expects the same pixels.
+    """
+    rows = files(model if name is None else name, source)
+    if isinstance(model, str) or source is not None or not model.weights:
+        return rows[0]
+    row = LOADED.get(digest(model))
+    if row is None and len({row.pixels for row in rows}) > 1:
+        raise ValueError(
+            "Files for this model expect different pixels, and its weights are none "
+            "that were loaded here. Say which they come from: "
+            f"source={' or '.join(repr(row.source) for row in rows)}. "
+            f"Received: model={model.name!r}, source=None"
+        )
+    return row or rows[0]
 
 
 def preprocess(model, images, source=None, *, name=None):
@@ -215,16 +247,19 @@ def preprocess(model, images, source=None, *, name=None):
     Args:
         model: the model, or the name of its function for images of 224 pixels.
         images: uint8 array, or any of 0 to 255, of shape (height, width, 3) or
-            (n, height, width, 3), red first.
-        source: as for ``load``; ``None`` for that of the weights loaded last, or the
-            first of ``files(model)``.
+            (n, height, width, 3), red first; or a photograph opened with PIL, which is
+            turned as its camera says.
+        source: as for ``load``; ``None`` for that which the model's weights come from.
+            They are known again in a saved, cloned or cut model. For others, and for a
+            name, the first of ``files(model)``.
         name: as for ``load``.
 
     Returns:
         float32 array of shape (n, side, side, 3).
 
     Raises:
-        ValueError: no photographs, or no published weights for the model.
+        ValueError: no photographs, no published weights for the model, or weights of
+            unknown origin where the files for the model expect different pixels.
 
     Example:
 
@@ -233,29 +268,42 @@ def preprocess(model, images, source=None, *, name=None):
     >>> pixels.shape, float(pixels.max())
     ((1, 224, 224, 3), 1.0)
     """
-    row = None if source or isinstance(model, str) else LOADED.get(model)
-    row = row or files(model if name is None else name, source)[0]
-    images = np.asarray(images)
+    row = row_of(model, source, name)
+    images = upright(images) if hasattr(images, "getexif") else images
+    images = real_numbers("images", images)
     if images.ndim == 3:
         images = images[np.newaxis]
-    if images.ndim != 4 or images.shape[-1] != 3:
+    if images.ndim != 4 or images.shape[-1] != 3 or not images.size:
         raise ValueError(
             "Photographs must have shape (n, height, width, 3) or (height, width, 3). "
+            "Grey ones get three channels by np.repeat(images, 3, axis=-1). "
             f"Received: images of shape {images.shape}"
         )
-    low, high = images.min(initial=0), images.max(initial=0)
-    if low < 0 or high > 255 or (images.dtype.kind == "f" and 0 < high <= 1):
+    low, high = images.min(), images.max()
+    if not 0 <= low <= high <= 255 or (images.dtype.kind == "f" and 0 < high <= 1):
         raise ValueError(
             "Photographs must have values of 0 to 255. "
             f"Received: {images.dtype} values of {low} to {high}"
         )
-    sides = (224, 224) if isinstance(model, str) else model.input_shape[1:3]
+    shape = (None, 224, 224, 3) if isinstance(model, str) else model.input_shape
+    if len(shape) != 4 or isinstance(shape, list):
+        raise ValueError(
+            f"The model must take one batch of images. Received: input_shape={shape}"
+        )
+    sides = shape[1:3]
     if None not in sides and images.shape[1:3] != sides:
         images = np.stack([centre(image, *sides) for image in images])
     scaled = (images.astype("float32") - MEAN[row.pixels]) / SCALE[row.pixels]
     if row.pixels == "caffe":
         scaled = scaled[..., ::-1]
     return np.ascontiguousarray(scaled, "float32")
+
+
+def upright(photograph):
+    """An image of PIL as viewers show it: in colours, turned as its camera says."""
+    from PIL import ImageOps
+
+    return np.array(ImageOps.exif_transpose(photograph).convert("RGB"))
 
 
 def centre(image, height, width):
@@ -265,7 +313,7 @@ def centre(image, height, width):
     rows, columns = image.shape[:2]
     scale = max(height / rows, width / columns) * 8 / 7
     size = round(columns * scale), round(rows * scale)
-    scaled = Image.fromarray(image.astype("uint8")).resize(
+    scaled = Image.fromarray(np.rint(image).astype("uint8")).resize(
         size, Image.Resampling.BILINEAR
     )
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
@@ -297,14 +345,15 @@ def decode(predictions, top=5):
         For each image a list of ``(number in WordNet, name, prediction)``.
 
     Raises:
-        ValueError: other classes than the 1000 of ImageNet, or ``top`` out of range.
+        ValueError: other classes than the 1000 of ImageNet, no numbers, or ``top`` out
+            of range.
 
     Example:
 
     >>> decode(np.eye(1000)[[285]], top=1)
     [[('n02124075', 'Egyptian_cat', 1.0)]]
     """
-    predictions = np.asarray(predictions)
+    predictions = real_numbers("predictions", predictions).astype("float64")
     if predictions.ndim == 1:
         predictions = predictions[np.newaxis]
     if predictions.ndim != 2 or predictions.shape[1] != 1000:
@@ -312,14 +361,10 @@ def decode(predictions, top=5):
             "Predictions must be for the 1000 classes of ImageNet. "
             f"Received: predictions of shape {predictions.shape}"
         )
-    if (
-        not isinstance(top, numbers.Integral)
-        or isinstance(top, bool)
-        or not 1 <= top <= 1000
-    ):
-        raise ValueError(
-            f"`top` must be a whole number from 1 to 1000. Received: top={top!r}"
-        )
+    if np.isnan(predictions).any():
+        raise ValueError("Predictions must be numbers. Received: NaN among predictions")
+    if integer("top", top) > 1000:
+        raise ValueError(f"`top` must be 1 to 1000. Received: top={top!r}")
     best = np.argsort(-predictions, axis=1, kind="stable")[:, :top]
     return [
         [(*class_names()[i], float(row[i])) for i in order]

@@ -3,8 +3,6 @@
 import argparse
 import sys
 
-import numpy as np
-
 from companion import data, models, pretrained
 
 
@@ -33,7 +31,7 @@ def main(arguments=None):
         (found,) = pretrained.decode(model.predict(pixels, verbose=0))
     except (OSError, ValueError) as error:
         sys.exit(f"error: {error}")
-    print(pretrained.describe(pretrained.LOADED[model]))
+    print(pretrained.describe(pretrained.row_of(model, None, None)))
     for _, name, probability in found:
         print(f"{probability:6.3f}  {name}")
 
@@ -42,7 +40,7 @@ def read_photo(path):
     from PIL import Image
 
     with Image.open(path) as image:
-        return np.array(image.convert("RGB"))
+        return pretrained.upright(image)
 
 
 if __name__ == "__main__":

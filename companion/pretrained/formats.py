@@ -20,6 +20,7 @@ STORAGES = {
     "FloatStorage": np.float32,
     "DoubleStorage": np.float64,
     "HalfStorage": np.float16,
+    "BFloat16Storage": "bfloat16",
     "LongStorage": np.int64,
     "IntStorage": np.int32,
     "ShortStorage": np.int16,
@@ -31,6 +32,7 @@ SAFETENSORS = {
     "F64": np.float64,
     "F32": np.float32,
     "F16": np.float16,
+    "BF16": "bfloat16",
     "I64": np.int64,
     "I32": np.int32,
     "I16": np.int16,
@@ -38,6 +40,7 @@ SAFETENSORS = {
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
+WHOLE = ("state_dict_ema", "model_ema", "state_dict", "model_state_dict", "model")
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LONGEST_HEADER = 10**8  # bytes, the limit of the safetensors package
 
@@ -75,6 +78,18 @@ class Refused(Exception):
     """The file holds more than numbers and their names."""
 
 
+def bytes_of(dtype):
+    return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
+
+
+def numbers_of(data, dtype):
+    """The numbers in some bytes; a bfloat16 is the upper half of a float32."""
+    if dtype != "bfloat16":
+        return np.frombuffer(data, dtype)
+    halves = np.frombuffer(data, "<u2").astype("<u4")
+    return (halves << 16).view("<f4")
+
+
 # safetensors: eight bytes for the length of a JSON header, the header, the numbers ----
 
 
@@ -91,11 +106,11 @@ def read_safetensors(path):
     for name, entry in entries:
         if entry["dtype"] not in SAFETENSORS:
             raise Refused(f"numbers of type {entry['dtype']} in {name}")
-        dtype, shape = np.dtype(SAFETENSORS[entry["dtype"]]), entry["shape"]
+        dtype, shape = SAFETENSORS[entry["dtype"]], entry["shape"]
         start, stop = entry["data_offsets"]
-        if start != end or stop - start != size_of(shape) * dtype.itemsize:
+        if start != end or stop - start != size_of(shape) * bytes_of(dtype):
             raise ValueError(f"{name} has shape {shape} in bytes {start} to {stop}")
-        tensors[name] = np.frombuffer(data[start:stop], dtype).reshape(shape)
+        tensors[name] = numbers_of(data[start:stop], dtype).reshape(shape)
         end = stop
     if end != len(data):
         raise ValueError(f"{len(data)} bytes of numbers, {end} of them announced")
@@ -137,6 +152,7 @@ class StateDictUnpickler(pickle.Unpickler):
 
     def __init__(self, file):
         super().__init__(file, encoding="utf-8")
+        self.storages = {}
 
         def tensor(storage, offset, shape, strides, *_):
             return Tensor(storage, offset, tuple(shape), tuple(strides))
@@ -161,13 +177,20 @@ class StateDictUnpickler(pickle.Unpickler):
         kind, name, key, _, size, *view = identifier
         if kind != "storage" or name not in STORAGES or any(view):
             raise Refused(f"persistent object {identifier}")
-        return Storage(key, STORAGES[name], size)
+        return self.storages.setdefault(key, Storage(key, STORAGES[name], size))
 
 
 def check_state_dict(content):
-    """Return the tensors of a flat dictionary, by name."""
+    """Return the tensors of a flat dictionary, by name.
+
+    A checkpoint holds it beside the state of the training, under one of the names in
+    ``WHOLE``. Where there is a moving average of the weights (EMA), it is taken.
+    """
     if not isinstance(content, dict):
         raise Refused(f"its content is a {type(content).__name__}, not a state dict")
+    for name in WHOLE:
+        if isinstance(content.get(name), dict):
+            return check_state_dict(content[name])
     for name, value in content.items():
         if not isinstance(name, str) or not isinstance(value, Tensor):
             raise Refused(f"{name!r} is a {type(value).__name__}, not a tensor")
@@ -195,6 +218,8 @@ def cut(tensor, numbers):
 def read_torch_zip(path):
     """What ``torch.save`` has written since version 1.6."""
     with zipfile.ZipFile(path) as archive:
+        if "model.weights.h5" in archive.namelist():
+            raise Refused("Keras saved it: read it with `keras.models.load_model`")
         (pickled,) = (x for x in archive.namelist() if x.endswith("/data.pkl"))
         folder = pickled.removesuffix("data.pkl")
         order = f"{folder}byteorder"
@@ -205,29 +230,27 @@ def read_torch_zip(path):
         storages = {}
         for storage in {tensor.storage for tensor in tensors.values()}:
             entry = archive.getinfo(f"{folder}data/{storage.key}")
-            if entry.file_size != storage.size * np.dtype(storage.dtype).itemsize:
+            if entry.file_size != storage.size * bytes_of(storage.dtype):
                 raise ValueError(f"storage {storage.key} has {entry.file_size} bytes")
-            storages[storage] = np.frombuffer(archive.read(entry), storage.dtype)
+            storages[storage] = numbers_of(archive.read(entry), storage.dtype)
     return {name: cut(x, storages[x.storage]) for name, x in tensors.items()}
 
 
 def read_torch_legacy(path):
     """What ``torch.save`` wrote before: five pickles, then the storages."""
     with open(path, "rb") as file:
-        magic, _version, system, content, keys = (
-            StateDictUnpickler(file).load() for _ in range(5)
-        )
+        pickles = [StateDictUnpickler(file) for _ in range(5)]
+        magic, _version, system, content, keys = (each.load() for each in pickles)
         if magic != LEGACY_MAGIC or not system["little_endian"]:
             raise Refused("it is a pickle, but not of torch")
         tensors = check_state_dict(content)
-        storages = {x.storage.key: x.storage for x in tensors.values()}
         numbers = {}
         for key in keys:
-            storage = storages[key]
-            count = np.dtype(storage.dtype).itemsize * storage.size
+            storage = pickles[3].storages[key]
+            count = bytes_of(storage.dtype) * storage.size
             if int.from_bytes(file.read(8), "little") != storage.size:
                 raise ValueError(f"storage {key} has not {storage.size} numbers")
-            numbers[storage] = np.frombuffer(file.read(count), storage.dtype)
+            numbers[storage] = numbers_of(file.read(count), storage.dtype)
     return {name: cut(x, numbers[x.storage]) for name, x in tensors.items()}
 
 

@@ -56,8 +56,8 @@ def misfit(model, row):
             if tuple(weight.shape) != shape:
                 return (
                     f"{weight_name(layer, weight)} has shape {tuple(weight.shape)} in "
-                    f"the model and {shape} in {published}. Build the model so, or "
-                    "with classes=None."
+                    f"the model and {shape} in {published}. "
+                    f"{advice(weight.shape, shape)}"
                 )
         if len(ours) != len(others):
             return (
@@ -72,6 +72,16 @@ def misfit(model, row):
                     f"{setting}={other} in {published}."
                 )
     return None
+
+
+def advice(ours, published):
+    """What to do where a weight has another shape than the published one."""
+    if len(published) == 4 and (ours[2], published[2]) == (1, 3):
+        return (
+            "It was trained on colours: build the model for 3 channels, and give grey "
+            "images three by np.repeat(images, 3, axis=-1)."
+        )
+    return "Build the model so, or with classes=None and a classifier of your own."
 
 
 def call(row):
@@ -148,6 +158,20 @@ def by_rank(modules):
     }
 
 
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.")
+
+
+def without_prefix(content):
+    """The state dict without what DataParallel, torch.compile or a trainer put before
+    every name."""
+    while content:
+        common = [p for p in PREFIXES if all(name.startswith(p) for name in content)]
+        if not common:
+            break
+        content = {name.removeprefix(common[0]): x for name, x in content.items()}
+    return content
+
+
 ORDER = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -155,7 +179,7 @@ def torch_modules(content, row):
     """Tensors of a state dict by module; kernels from OIHW to HWIO."""
     flattened = {named(row, layer)[0]: size for layer, size in row.flattened.items()}
     modules = {}
-    for name, array in content.items():
+    for name, array in without_prefix(content).items():
         # DenseNets saved before torch 0.4 have norm.1 for norm1.
         name = re.sub(r"(denselayer\d+\.(?:norm|conv))\.(?=\d)", r"\1", name)
         module, _, kind = name.rpartition(".")

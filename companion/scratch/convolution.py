@@ -2,14 +2,15 @@
 
 import numpy as np
 
+from companion.arguments import integer, real_numbers
 from companion.scratch.windows import (
+    accumulator,
     as_feature_map,
     as_gradient,
     crop,
     pad,
     pair,
     place_windows,
-    positive,
     taps,
 )
 
@@ -62,15 +63,16 @@ def conv2d_forward(
     out_size, pads = place_windows(
         x.shape, kernel.shape[:2], stride, padding, dilation, "floor"
     )
-    padded = pad(x, pads)
-    y = np.zeros((len(x), *out_size, kernel.shape[3]), x.dtype)
+    padded = pad(x, pads).astype(accumulator(x.dtype), copy=False)
+    y = np.zeros((len(x), *out_size, kernel.shape[3]), padded.dtype)
     for i, j, rows, columns in taps(kernel.shape[:2], stride, dilation, out_size):
         for channels, filters in _group_slices(kernel, groups):
-            seen = padded[:, rows, columns, channels]
-            y[..., filters] += seen @ kernel[i, j, :, filters]
+            seen = padded[:, rows, columns, channels]  # (b, out_h, out_w, c / g)
+            weights = kernel[i, j, :, filters]  # (c / g, f / g)
+            y[..., filters] += seen @ weights
     if bias is not None:
         y += _as_bias(bias, kernel.shape[3])
-    return y
+    return y.astype(x.dtype, copy=False)
 
 
 def conv2d_backward(
@@ -114,15 +116,20 @@ def conv2d_backward(
         x.shape, kernel.shape[:2], stride, padding, dilation, "floor"
     )
     grad = as_gradient(grad, (len(x), *out_size, kernel.shape[3]))
-    padded = pad(x, pads)
-    grad_padded, grad_kernel = np.zeros_like(padded), np.zeros_like(kernel)
+    padded = pad(x, pads).astype(accumulator(x.dtype), copy=False)
+    grad_padded = np.zeros_like(padded)
+    grad_kernel = np.zeros(kernel.shape, accumulator(kernel.dtype))
     for i, j, rows, columns in taps(kernel.shape[:2], stride, dilation, out_size):
         for channels, filters in _group_slices(kernel, groups):
             seen, produced = padded[:, rows, columns, channels], grad[..., filters]
             grad_kernel[i, j, :, filters] = _rows(seen).T @ _rows(produced)
             weights = kernel[i, j, :, filters]
             grad_padded[:, rows, columns, channels] += produced @ weights.T
-    return crop(grad_padded, pads, x.shape), grad_kernel, grad.sum(axis=(0, 1, 2))
+    return (
+        crop(grad_padded, pads, x.shape).astype(x.dtype, copy=False),
+        grad_kernel.astype(kernel.dtype, copy=False),
+        grad.sum(axis=(0, 1, 2)),
+    )
 
 
 def _rows(values):
@@ -140,7 +147,7 @@ def _group_slices(kernel, groups):
 
 def _as_kernel(kernel, channels, groups):
     kernel = as_feature_map(kernel, "kernel")
-    positive(groups, "groups")
+    integer("groups", groups)
     if channels % groups or kernel.shape[3] % groups:
         raise ValueError(
             "Input channels and filters must be divisible by `groups`. "
@@ -156,7 +163,7 @@ def _as_kernel(kernel, channels, groups):
 
 
 def _as_bias(bias, filters):
-    bias = np.asarray(bias)
+    bias = real_numbers("bias", bias)
     if bias.shape != (filters,):
         raise ValueError(
             f"`bias` must have shape ({filters},), one value per filter. "

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from companion.arguments import number, real_numbers
+
 
 def numerical_gradient(f, x, *, upstream=None, eps=1e-5):
     """Estimate the gradient of `f` at `x` by central differences.
@@ -27,8 +29,8 @@ def numerical_gradient(f, x, *, upstream=None, eps=1e-5):
         The gradient, float64, shaped like `x`.
 
     Raises:
-        ValueError: if `eps` is not positive, or f(x) is neither a scalar nor shaped
-            like `upstream`.
+        ValueError: if `eps` is not positive, `f` no function, `x` or `upstream` not of
+            real numbers, or f(x) neither a scalar nor shaped like `upstream`.
 
     Example:
 
@@ -39,13 +41,15 @@ def numerical_gradient(f, x, *, upstream=None, eps=1e-5):
 
     Bishop 1995, "Neural networks for pattern recognition", section 4.8.
     """
-    if not eps > 0:
-        raise ValueError(f"`eps` must be positive. Received: eps={eps!r}")
-    x = np.array(x, np.float64)
-    weights = np.float64(1) if upstream is None else np.asarray(upstream, np.float64)
+    eps = number("eps", eps, above=0)
+    if not callable(f):
+        raise ValueError(f"`f` must be a function of an array. Received: f={f!r}")
+    x = real_numbers("x", x).astype(np.float64)
+    weights = 1.0 if upstream is None else upstream
+    weights = real_numbers("upstream", weights).astype(np.float64)
 
     def scalar(moved):
-        y = np.asarray(f(moved), np.float64)
+        y = real_numbers("f(x)", f(moved)).astype(np.float64)
         if y.shape != weights.shape:
             raise ValueError(
                 "`f` must return a scalar, or an array shaped like `upstream`. "

@@ -1,10 +1,10 @@
 """Max, average and global pooling, forward and backward, and max-unpooling."""
 
-from numbers import Integral
-
 import numpy as np
 
+from companion.arguments import integer, real_numbers
 from companion.scratch.windows import (
+    accumulator,
     as_feature_map,
     as_gradient,
     crop,
@@ -14,7 +14,6 @@ from companion.scratch.windows import (
     pair,
     per_axis,
     place_windows,
-    positive,
     taps,
 )
 
@@ -160,10 +159,10 @@ def average_pool2d_forward(
         x.shape, pool_size, stride, padding, rounding, count_include_padding
     )
     padded = pad(x, pads)
-    total = np.zeros((len(x), *out_size, x.shape[3]), x.dtype)
+    total = np.zeros((len(x), *out_size, x.shape[3]), accumulator(x.dtype))
     for _, _, rows, columns in taps(pool_size, stride, (1, 1), out_size):
         total += padded[:, rows, columns]
-    return total / counts.astype(x.dtype)
+    return (total / counts.astype(total.dtype)).astype(x.dtype, copy=False)
 
 
 def average_pool2d_backward(
@@ -213,11 +212,11 @@ def average_pool2d_backward(
         input_shape, pool_size, stride, padding, rounding, count_include_padding
     )
     grad = as_gradient(grad, (input_shape[0], *out_size, input_shape[3]))
-    share = grad / counts.astype(grad.dtype)
-    grad_padded = pad(np.zeros(input_shape, grad.dtype), pads)
+    share = grad / counts.astype(accumulator(grad.dtype))
+    grad_padded = pad(np.zeros(input_shape, share.dtype), pads)
     for _, _, rows, columns in taps(pool_size, stride, (1, 1), out_size):
         grad_padded[:, rows, columns] += share
-    return crop(grad_padded, pads, input_shape)
+    return crop(grad_padded, pads, input_shape).astype(grad.dtype, copy=False)
 
 
 def global_average_pool2d_forward(x):
@@ -264,7 +263,8 @@ def global_average_pool2d_backward(grad, input_shape):
     """
     batch, height, width, channels = _as_feature_shape(input_shape, "input_shape")
     grad = as_gradient(grad, (batch, channels))
-    share = grad[:, np.newaxis, np.newaxis, :] / (height * width)
+    share = grad.astype(accumulator(grad.dtype)) / (height * width)
+    share = share.astype(grad.dtype)[:, np.newaxis, np.newaxis, :]  # (b, 1, 1, c)
     return share.repeat(height, axis=1).repeat(width, axis=2)
 
 
@@ -293,7 +293,7 @@ def global_max_pool2d_forward(x):
     Oquab et al. 2015, "Is object localization for free?", section 3.
     """
     x = as_feature_map(x, "x")
-    planes = x.reshape(len(x), -1, x.shape[3])
+    planes = x.reshape(len(x), -1, x.shape[3])  # (b, h w, c)
     return planes.max(axis=1), planes.argmax(axis=1)
 
 
@@ -321,7 +321,7 @@ def global_max_pool2d_backward(grad, index, input_shape):
     """
     input_shape = _as_feature_shape(input_shape, "input_shape")
     grad = as_gradient(grad, (input_shape[0], input_shape[3]))
-    index = np.asarray(index)
+    index = real_numbers("index", index)
     if index.shape != grad.shape:
         raise ValueError(
             "`index` must have the shape of `grad`, (batch, channels). "
@@ -414,17 +414,17 @@ def _positions(index, shape):
 
 
 def _as_feature_shape(shape, name):
-    shape = (shape,) if isinstance(shape, Integral) else tuple(shape)
-    if len(shape) != 4:
+    sides = tuple(shape) if isinstance(shape, (tuple, list, np.ndarray)) else ()
+    if len(sides) != 4:
         raise ValueError(
             f"`{name}` must be (batch, height, width, channels). "
-            f"Received: {name}={shape}"
+            f"Received: {name}={shape!r}"
         )
-    return tuple(positive(n, name) for n in shape)
+    return tuple(integer(name, n) for n in sides)
 
 
 def _as_index(index, shape):
-    index = np.asarray(index)
+    index = real_numbers("index", index)
     if not np.issubdtype(index.dtype, np.integer) or index.ndim != 4:
         raise ValueError(
             "`index` must be an integer array of rank 4. "

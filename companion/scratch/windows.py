@@ -1,8 +1,8 @@
 """Where the windows of a convolution or a pooling lie on a feature map."""
 
-from numbers import Integral
-
 import numpy as np
+
+from companion.arguments import integer, integers, real_numbers
 
 
 def padding_amounts(n, kernel, stride=1, padding="valid", dilation=1):
@@ -40,7 +40,7 @@ def padding_amounts(n, kernel, stride=1, padding="valid", dilation=1):
     """
     sizes = {"n": n, "kernel": kernel, "stride": stride, "dilation": dilation}
     for name, value in sizes.items():
-        positive(value, name)
+        integer(name, value)
     if isinstance(padding, str) and padding == "valid":
         return 0, 0
     if isinstance(padding, str) and padding == "same":
@@ -48,14 +48,14 @@ def padding_amounts(n, kernel, stride=1, padding="valid", dilation=1):
         total = max(last_start + dilation * (kernel - 1) + 1 - n, 0)
         return total // 2, total - total // 2
     amounts = padding if isinstance(padding, (tuple, list)) else (padding, padding)
-    if len(amounts) != 2 or not all(
-        isinstance(a, Integral) and a >= 0 for a in amounts
-    ):
+    try:
+        before, after = (integer("padding", amount, least=0) for amount in amounts)
+    except ValueError:
         raise ValueError(
             '`padding` must be "valid", "same", a non-negative integer or a pair of '
             f"non-negative integers for each axis. Received: padding={padding!r}"
-        )
-    return tuple(amounts)
+        ) from None
+    return before, after
 
 
 def output_size(n, kernel, stride=1, padding="valid", dilation=1, rounding="floor"):
@@ -95,7 +95,7 @@ def output_size(n, kernel, stride=1, padding="valid", dilation=1, rounding="floo
 
     Dumoulin and Visin 2016, chapters 2 and 3; Jia et al. 2014 (Caffe) for "ceil".
     """
-    if rounding not in ("floor", "ceil"):
+    if not isinstance(rounding, str) or rounding not in ("floor", "ceil"):
         raise ValueError(
             f'`rounding` must be "floor" or "ceil". Received: rounding={rounding!r}'
         )
@@ -169,29 +169,19 @@ def per_axis(padding):
     return tuple(padding)
 
 
-def positive(value, name):
-    """Return `value` after checking that it is an integer >= 1."""
-    if not isinstance(value, Integral) or value < 1:
-        raise ValueError(
-            f"`{name}` must be a positive integer. Received: {name}={value!r}"
-        )
-    return value
-
-
 def pair(value, name):
     """Return (rows, columns) from one positive integer or a pair of them."""
-    values = value if isinstance(value, (tuple, list)) else (value, value)
-    if len(values) != 2:
-        raise ValueError(
-            f"`{name}` must be an integer or a pair (rows, columns). "
-            f"Received: {name}={value!r}"
-        )
-    return tuple(positive(entry, name) for entry in values)
+    return integers(name, value, count=2)
+
+
+def accumulator(dtype):
+    """The dtype to sum in: at least float32, because a sum of float16 may not fit."""
+    return np.result_type(dtype, np.float32)
 
 
 def as_feature_map(x, name):
     """Return `x` as an array after checking its rank, size and dtype."""
-    x = np.asarray(x)
+    x = real_numbers(name, x)
     if x.ndim != 4 or not x.size or not np.issubdtype(x.dtype, np.floating):
         raise ValueError(
             f"`{name}` must be a floating-point array of rank 4, not empty. "
@@ -202,7 +192,7 @@ def as_feature_map(x, name):
 
 def as_gradient(grad, shape):
     """Return `grad` as an array after checking that it fits the forward output."""
-    grad = np.asarray(grad)
+    grad = real_numbers("grad", grad)
     if grad.shape != tuple(shape) or not np.issubdtype(grad.dtype, np.floating):
         raise ValueError(
             f"`grad` must be a floating-point array of the output's shape "

@@ -22,6 +22,7 @@ from companion.models import AlexNet, AlexNetOneTower
 from companion.plotting import (
     plot_blocks,
     plot_descent,
+    plot_effective_receptive_field,
     plot_history,
     plot_kernels,
     plot_network,
@@ -209,9 +210,101 @@ def test_network_refuses_what_it_cannot_draw():
         plot_network(build(AlexNet), layers=["conv9"])
     with pytest.raises(ValueError, match=r"input_shape"):
         plot_network(build(AlexNet, input_shape=(None, None, 3), classes=None))
-    video = keras.Input((4, 8, 8, 3))
-    with pytest.raises(ValueError, match=r"two sides.*\(4, 8, 8, 3\)"):
-        plot_network(keras.Model(video, layers.Conv3D(2, 3)(video)))
+    with pytest.raises(ValueError, match=r"list of names. Received: layers='conv1'"):
+        plot_network(build(AlexNet), layers="conv1")
+
+
+def test_networks_of_every_task():
+    """Of open size, of volumes, from a vector, with two inputs and two outputs."""
+    image = keras.Input((None, None, 3), name="image")
+    fcn = keras.Model(image, layers.Conv2D(5, 1, name="conv")(image))
+    ax = plot_network(fcn, input_shape=(12, 8, 3))
+    assert "12×8\n×5" in [text.get_text().partition("\n")[2] for text in ax.texts]
+    video = keras.Input((4, 8, 6, 3), name="video")
+    net = keras.Model(video, layers.Conv3D(2, 3, name="conv")(video))
+    assert "2×6×4\n×2" in [
+        text.get_text().partition("\n")[2] for text in plot_network(net).texts
+    ]
+    assert list(plot_shapes(net).lines[0].get_ydata()) == [8, 6]
+    noise = keras.Input((10,), name="noise")
+    x = layers.Reshape((4, 4, 2))(layers.Dense(32, name="dense")(noise))
+    net = keras.Model(noise, layers.Conv2DTranspose(3, 4, 2, name="up")(x))
+    assert list(fronts(plot_network(net))) == ["noise", "dense", "up"]
+    left, right = keras.Input((6, 6, 2), name="a"), keras.Input((6, 6, 2), name="b")
+    both = layers.Concatenate(name="both")([left, right])
+    ends = [layers.Conv2D(2, 3, name="c")(both), layers.Conv2D(4, 1, name="d")(both)]
+    drawn = fronts(plot_network(keras.Model([left, right], ends)))
+    assert set(drawn) == {"a", "b", "both", "c", "d"}
+
+
+def test_stairs_need_maps():
+    vector = keras.Input((3,))
+    with pytest.raises(ValueError, match="vectors only"):
+        plot_shapes(keras.Model(vector, layers.Dense(2)(vector)))
+
+
+AXES = [
+    lambda ax: plot_history({"a": {"loss": [1.0]}}, "loss", ax=ax),
+    lambda ax: plot_descent(lambda p: p[0], {"a": [[0, 0]]}, ax=ax),
+    lambda ax: plot_step_limit([1.0], ax=ax),
+    lambda ax: plot_number_grid([[1]], ax=ax),
+    lambda ax: plot_kernels([], ax=ax),
+    lambda ax: plot_blocks({}, ax=ax),
+    lambda ax: plot_shapes(None, ax=ax),
+    lambda ax: plot_effective_receptive_field(np.ones((3, 3)), ax=ax),
+]
+
+
+@pytest.mark.parametrize("draw", AXES)
+def test_wrong_axes_are_refused(draw):
+    for ax in (3, "ax", plt.figure(), plt.subplots(1, 2), [None]):
+        with pytest.raises(ValueError, match=r"`ax` must be axes.*Received: ax="):
+            draw(ax)
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (lambda p: None, r"`function\(grid\)` must be an array of real numbers"),
+        (lambda p: p, r"shape \(161, 161\).*Received: an array of shape \(2, 161, 161"),
+        (lambda p: p[0, 0], r"Received: an array of shape \(161,\)"),
+        (lambda p: p[0] * 1j, "must be an array of real numbers"),
+        ("p[0]", "`function` must be a function"),
+        (None, "`function` must be a function"),
+    ],
+)
+def test_functions_that_give_no_landscape(function, message):
+    with pytest.raises(ValueError, match=message):
+        plot_descent(function, {"a": [[0, 0], [1, 1]]})
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"trajectories": [[0, 0]]}, "a dictionary"),
+        ({"trajectories": {"a": [[0, None]]}}, "`path` must be an array of real"),
+        ({"trajectories": {"a": np.zeros((0, 2))}}, r"shape \(0, 2\)"),
+        ({"trajectories": {"a": [[0, np.inf]]}}, "needs `limits`"),
+        ({"minimum": (0,)}, "`minimum` must be finite numbers"),
+        ({"minimum": "ab"}, "`minimum` must be an array"),
+        ({"limits": (0, 1)}, "`limits` must be finite numbers"),
+        ({"limits": ((0, 1), (0, np.nan))}, "`limits` must be finite numbers"),
+    ],
+)
+def test_paths_limits_and_minimum_are_numbers(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        plot_descent(
+            **{"function": lambda p: p[0], "trajectories": {"a": [[0, 0]]}} | arguments
+        )
+
+
+@pytest.mark.parametrize(
+    "run", [None, {"loss": None}, {"loss": ["1"]}, {"loss": [[1.0]]}, [1.0]]
+)
+def test_runs_are_numbers_of_epochs(run):
+    with pytest.raises(ValueError, match="Received"):
+        plot_history({"a": run}, "loss")
 
 
 # plot_towers

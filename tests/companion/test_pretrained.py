@@ -180,10 +180,10 @@ def write_zip(path, pickle_bytes, state, **replace):
     return path
 
 
-def write_legacy(path, dump, state):
+def write_legacy(path, dump, state, packed=None):
     system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {}}
     content = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2)
-    content += pickle.dumps(system, 2) + dump(stored_dict(state), (None,))
+    content += pickle.dumps(system, 2) + dump(packed or stored_dict(state), (None,))
     content += pickle.dumps([str(key) for key in range(len(state))], 2)
     for array in state.values():
         content += struct.pack("<q", array.size) + array.tobytes()
@@ -673,17 +673,173 @@ def test_the_centre_of_a_photograph():
     assert pretrained.preprocess(free, image).shape == (1, 256, 400, 3)
 
 
-def test_pixels_follow_the_file_that_was_loaded():
-    """VGG-16 of torchvision wants other pixels than that of Keras."""
+def vgg_of_torchvision(path):
+    """VGG-16 without its classifier, and a file of it."""
     model = models.VGG16(input_shape=(32, 32, 3), classes=None)
+    state = {}
+    for layer in transfer.layers_of(model):
+        name = published.names.VGG_TORCH[16][layer.name]
+        kernel, bias = layer.get_weights()
+        state[f"{name}.weight"] = np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))
+        state[f"{name}.bias"] = bias
+    return model, write_safetensors(path, state)
+
+
+def test_pixels_follow_the_weights(tmp_path):
+    """VGG-16 of torchvision wants other pixels than that of Keras."""
+    model, file = vgg_of_torchvision(tmp_path / "vgg16.safetensors")
     image = np.full((32, 32, 3), 200, "uint8")
-    keras_pixels = pretrained.preprocess(model, image)
-    pretrained.LOADED[model] = pretrained.files("VGG16", "torchvision")[0]
+    with pytest.raises(ValueError, match="source='keras' or 'torchvision'"):
+        pretrained.preprocess(model, image)
+    keras_pixels = pretrained.preprocess(model, image, "keras")
+    pretrained.load(model, "torchvision", file=file)
     torch_pixels = pretrained.preprocess(model, image)
     assert keras_pixels.max() > 50 and torch_pixels.max() < 3
+    model.save(tmp_path / "vgg16.keras")
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    part = keras.Model(model.input, model.get_layer("conv2_1").output, name="vgg16")
+    for other in (keras.models.load_model(tmp_path / "vgg16.keras"), clone, part):
+        np.testing.assert_array_equal(pretrained.preprocess(other, image), torch_pixels)
+    model.layers[1].set_weights([w + 1 for w in model.layers[1].get_weights()])
+    with pytest.raises(ValueError, match="none that were loaded here"):
+        pretrained.preprocess(model, image)
     np.testing.assert_array_equal(
-        pretrained.preprocess(model, image, "keras"), keras_pixels
+        pretrained.preprocess(model, image, "torchvision"), torch_pixels
     )
+
+
+def sideways(path):
+    """A photograph 40 wide and 20 high, its left half red, to be turned clockwise."""
+    from PIL import Image
+
+    pixels = np.zeros((20, 40, 3), "uint8")
+    pixels[:, :20, 0] = 200
+    image = Image.fromarray(pixels)
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(path, exif=exif, quality=95)
+    return path
+
+
+def test_photographs_stand_upright(tmp_path):
+    """Turned clockwise, the left half is the upper one."""
+    from PIL import Image
+
+    path = sideways(tmp_path / "photo.jpg")
+    photo = command.read_photo(path)
+    assert photo.shape == (40, 20, 3)
+    assert photo[:18, :, 0].min() > 150 and photo[22:, :, 0].max() < 50
+    free = models.SqueezeNet1_1(input_shape=(None, None, 3))
+    with Image.open(path) as image:
+        found = pretrained.preprocess(free, image)
+    np.testing.assert_array_equal(found, pretrained.preprocess(free, photo))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        "photo.jpg",
+        None,
+        [],
+        np.zeros((0, 8, 8, 3), "uint8"),
+        np.zeros((8, 0, 3), "uint8"),
+        [np.zeros((8, 8, 3)), np.zeros((8, 9, 3))],
+        np.full((8, 8, 3), np.nan),
+        np.full((8, 8, 3), np.inf),
+        np.ones((8, 8, 3), bool),
+        np.ones((8, 8, 3), complex),
+        np.full((8, 8, 1), 9, "uint8"),
+        np.full((8, 8, 4), 9, "uint8"),
+        (x for x in [1]),
+    ],
+)
+def test_what_is_no_photograph(images):
+    with pytest.raises(ValueError, match=r"Received: .*images"):
+        pretrained.preprocess("MobileNetV1", images)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "float16", "float64"])
+def test_scores_of_any_type(dtype):
+    scores = np.arange(1000) % 100
+    scores[285] = 120
+    assert pretrained.decode(scores.astype(dtype), 1)[0][0][1:] == ("Egyptian_cat", 120)
+
+
+@pytest.mark.parametrize("scores", [None, "cat", np.full(1000, np.nan), [["a"] * 1000]])
+def test_what_is_no_scores(scores):
+    with pytest.raises(ValueError, match=r"Received: .*predictions"):
+        pretrained.decode(scores)
+
+
+class Model:
+    """Of another library, with a name that fits."""
+
+    name = "resnet50"
+
+
+def test_models_of_another_library_are_named():
+    for call in (
+        pretrained.load,
+        lambda m: pretrained.preprocess(m, data.photograph()),
+    ):
+        with pytest.raises(
+            ValueError, match=r"models of Keras 3.*test_pretrained.Model"
+        ):
+            call(Model())
+
+
+def test_grey_images_and_other_classes_say_what_to_do(write):
+    grey = models.SqueezeNet1_1(input_shape=(32, 32, 1))
+    with pytest.raises(ValueError, match=r"conv1.kernel.*trained on colours.*repeat"):
+        pretrained.load(grey, file=write("safetensors"))
+    with pytest.raises(ValueError, match="classes=None and a classifier of your own"):
+        pretrained.load(model_of(classes=7), file=write("safetensors"))
+
+
+# Checkpoints --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model.", "module.model."])
+def test_names_with_a_prefix(prefix, write):
+    state = {f"{prefix}{name}": array for name, array in STATE.items()}
+    assert_loaded(pretrained.load(model_of(), file=write("safetensors", state)))
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+@pytest.mark.parametrize("key", ["state_dict", "model", "model_ema"])
+def test_checkpoints_of_a_training(key, kind, tmp_path, torch_names):
+    """Beside the weights: an epoch, a name, and the state of an optimizer."""
+    content = stored_dict(STATE)
+    state = {**STATE, "momentum": np.ones(3, "float32")}
+    momentum = Stored(str(len(STATE)), state["momentum"])
+    packed = {key: content, "epoch": 3, "arch": "x", "optimizer": {"state": [momentum]}}
+    if key == "model_ema":  # taken, and not the last weights
+        packed["state_dict"] = {"features.0.bias": momentum}
+    path = tmp_path / "checkpoint.pth"
+    if kind == "zip":
+        write_zip(path, torch_names(packed), state)
+    else:
+        write_legacy(path, torch_names, state, packed)
+    assert_loaded(pretrained.load(model_of(), file=path))
+
+
+def test_bfloat16(tmp_path):
+    """The upper two bytes of a float32: 1 is 3F80, -2.5 is C020."""
+    header = {"x": {"dtype": "BF16", "shape": [2, 1], "data_offsets": [0, 4]}}
+    packed = json.dumps(header).encode()
+    content = struct.pack("<Q", len(packed)) + packed + bytes.fromhex("803f20c0")
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    found = formats.read(path)[1]["x"]
+    assert found.dtype == np.float32 and found.tolist() == [[1.0], [-2.5]]
+
+
+def test_a_file_that_keras_saved_is_named(tmp_path):
+    path = tmp_path / "a.keras"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    with pytest.raises(ValueError, match=r"a.keras is refused: Keras saved it"):
+        pretrained.load(model_of(), file=path)
 
 
 def test_class_names(monkeypatch, tmp_path):
@@ -806,6 +962,41 @@ def test_a_part_that_is_complete_or_of_another_file(extra, server):
     server.part.write_bytes(server.content + extra)
     assert_loaded(pretrained.load(model_of()))
     assert server.asked[0] == len(server.content + extra)
+
+
+FETCH = """
+import sys
+from pathlib import Path
+from companion import pretrained
+from companion.pretrained import fetch
+row = pretrained.files("SqueezeNet1_1")[0]
+row = row._replace(origin=sys.argv[1], hash=sys.argv[2])
+print("ready", flush=True)
+sys.stdin.readline()
+print(fetch.obtain([row])[1])
+"""
+
+
+def test_two_processes_fetch_one_file(server, monkeypatch):
+    """Both start while nothing is there, and what an earlier one left lies there."""
+    server.content = np.random.default_rng(0).bytes(3_000_000)
+    server.part.parent.mkdir(parents=True)
+    server.part.write_bytes(server.content[:1000])
+    digest = f"sha256:{hashlib.sha256(server.content).hexdigest()}"
+    command = [sys.executable, "-c", FETCH, server.row.origin, digest]
+    pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    monkeypatch.setenv("KERAS_BACKEND", "jax")  # starts sooner
+    both = [subprocess.Popen(command, **pipe) for _ in range(2)]
+    assert [each.stdout.readline() for each in both] == ["ready\n"] * 2
+    for each in both:
+        each.stdin.write("\n")
+        each.stdin.flush()
+    for each in both:
+        assert each.communicate()[0].strip() == str(server.cached)
+        assert each.returncode == 0
+    assert server.cached.read_bytes() == server.content
+    assert [path.name for path in server.cached.parent.iterdir()] == [server.row.name]
+    assert set(server.asked) <= {0, 1000} and server.asked.count(1000) == 1
 
 
 def test_altered_download_is_refused_and_not_kept(server):

@@ -293,3 +293,23 @@ def test_saved_and_loaded(x, tmp_path):
     np.testing.assert_array_equal(
         loaded.predict(x, verbose=0), model.predict(x, verbose=0)
     )
+
+
+if FUSES:
+
+    @pytest.mark.parametrize("where", ["eager", "graph"])
+    def test_a_batch_of_no_samples(x, where, fused):
+        """As on a replica that the last batch did not reach: nothing is learned."""
+        import tensorflow as tf
+
+        layer = pair(x.shape)[0]
+        function = lambda x: layer(x, training=True)  # noqa: E731
+        if where == "graph":
+            open_batch = tf.TensorSpec((None, *x.shape[1:]))
+            function = tf.function(function, input_signature=[open_batch])
+        function(x)
+        before = layer.get_weights()
+        assert function(x[:0]).shape == (0, *x.shape[1:])
+        assert fused
+        for old, new in zip(before, layer.get_weights(), strict=True):
+            np.testing.assert_allclose(new, old, rtol=1e-6)

@@ -49,7 +49,6 @@ def test_refuses_wrong_groups(groups):
         ChannelShuffle(groups)
 
 
-@pytest.mark.parametrize("channels", [10, None])
-def test_refuses_channels_that_cannot_be_dealt_out(channels):
+def test_refuses_channels_that_cannot_be_dealt_out():
     with pytest.raises(ValueError, match="Received: groups=3 for input_shape="):
-        ChannelShuffle(3)(keras.Input((4, 4, channels)))
+        ChannelShuffle(3)(keras.Input((4, 4, 10)))

@@ -94,10 +94,9 @@ def test_refuses_wrong_arguments(arguments, received):
         ChannelWiseConv(**{"kernel_size": 3} | arguments)
 
 
-@pytest.mark.parametrize("channels", [10, None])
-def test_refuses_channels_that_do_not_divide(channels):
+def test_refuses_channels_that_do_not_divide():
     with pytest.raises(ValueError, match="Received: groups=3 for input_shape="):
-        ChannelWiseConv(3, groups=3)(keras.Input((4, 4, channels)))
+        ChannelWiseConv(3, groups=3)(keras.Input((4, 4, 10)))
 
 
 def test_refuses_a_kernel_longer_than_the_channels():

@@ -64,9 +64,9 @@ def test_half_precision_survives():
     assert set(np.round(y.ravel().astype(float), 3)) == {0.0, 1.25}
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1, 1.5])
+@pytest.mark.parametrize("rate", [-0.1, 1, 1.5, True, None, "0.5"])
 def test_refuses_rates_outside_the_range(rate):
-    with pytest.raises(ValueError, match=f"Received: rate={rate}"):
+    with pytest.raises(ValueError, match=f"Received: rate={rate!r}"):
         DropPath(rate)
 
 

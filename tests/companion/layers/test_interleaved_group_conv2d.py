@@ -107,7 +107,7 @@ def test_refuses_wrong_arguments(arguments, received):
         InterleavedGroupConv2D(*arguments)
 
 
-@pytest.mark.parametrize("channels", [12, 3, None])
+@pytest.mark.parametrize("channels", [12, 3])
 def test_refuses_channels_that_do_not_interleave(channels):
     with pytest.raises(ValueError, match=r"3 \* 2 channels.*Received: input_shape="):
         InterleavedGroupConv2D(3, 2)(keras.Input((4, 4, channels)))

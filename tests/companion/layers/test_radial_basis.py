@@ -36,10 +36,31 @@ def test_distances_do_not_overflow_in_float16():
     assert float(y[0, 0]) == 64_000
 
 
-@pytest.mark.parametrize("codes", [[1, 2], [[1, 2], [3]], [], [["a"]], [[[1]]]])
+@pytest.mark.parametrize(
+    "codes",
+    [
+        [1, 2],
+        [[1, 2], [3]],
+        [],
+        [["1"]],
+        [[[1]]],
+        [[True]],
+        [[None, 1]],
+        [[1, float("nan")]],
+        [[1j, 1]],
+        "12",
+    ],
+)
 def test_codes_are_a_rectangle_of_numbers(codes):
     with pytest.raises(ValueError, match=r"`codes`.*Received: codes="):
         RadialBasis(codes)
+
+
+def test_distances_beyond_float16_stop_at_its_largest_number():
+    """84 differences of 300 are 7,560,000."""
+    layer = RadialBasis(np.zeros((2, 84)), dtype="mixed_float16")
+    y = layer(np.full((1, 84), 300.0))
+    assert y.dtype == "float16" and [float(value) for value in y[0]] == [65504] * 2
 
 
 def test_features_must_match():

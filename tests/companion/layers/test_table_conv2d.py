@@ -64,13 +64,15 @@ def test_regularizer_and_missing_bias():
     assert float(layer.losses[0]) == pytest.approx(0.01 * (kernel**2).sum(), rel=1e-5)
 
 
-@pytest.mark.parametrize("table", [[(0, 1), ()], [(0, 0)]])
+@pytest.mark.parametrize(
+    "table", [[(0, 1), ()], [(0, 0)], [], [(-1,)], [(0.5,)], ["01"], [0], None]
+)
 def test_rows_name_maps_once(table):
     with pytest.raises(ValueError, match=r"Every row of the table.*Received: table="):
         TableConv2D(table, 3)
 
 
-@pytest.mark.parametrize("table", [[(0, 4)], [(-1,)], [(3,), (7, 0)]])
+@pytest.mark.parametrize("table", [[(0, 4)], [(3,), (7, 0)]])
 def test_maps_that_the_input_lacks(table):
     with pytest.raises(ValueError, match=r"input maps only.*Received: table="):
         TableConv2D(table, 3).build((None, 7, 6, 4))

@@ -181,3 +181,16 @@ def test_gradients_of_an_embedding():
 def test_arguments_out_of_range_are_refused(argument, value):
     with pytest.raises(ValueError, match=f"`{argument}`.*Received: {argument}={value}"):
         KerasAdaBound(**{argument: value})
+
+
+@pytest.mark.parametrize("rate", [-1.0, None, "0.1", True, float("nan")])
+def test_learning_rates_are_no_negative_numbers(rate):
+    with pytest.raises(ValueError, match=r"`learning_rate`.*Received: learning_rate="):
+        KerasAdaBound(learning_rate=rate)
+
+
+def test_learning_rates_of_every_kind():
+    falling = keras.optimizers.schedules.ExponentialDecay(0.5, 10, 0.9)
+    for rate in (np.float32(0.5), falling, lambda: 0.5):
+        assert float(KerasAdaBound(rate).learning_rate) == pytest.approx(0.5)
+    assert float(KerasAdaBound(1).learning_rate) == 1.0

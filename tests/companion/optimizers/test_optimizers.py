@@ -9,6 +9,7 @@ import inspect
 import json
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import keras
@@ -337,6 +338,9 @@ BAD = {
 }
 
 
+NO_NUMBERS = (None, "0.1", True, float("nan"), float("inf"), 0.1j, [0.1])
+
+
 def numbers_of(name):
     parameters = inspect.signature(getattr(optimizers, name)).parameters.values()
     return {p.name for p in parameters if not isinstance(p.default, bool)}
@@ -349,6 +353,48 @@ def numbers_of(name):
 def test_arguments_out_of_range_are_refused(name, argument, value):
     with pytest.raises(ValueError, match=f"`{argument}`.*Received: {argument}={value}"):
         make(name, **{argument: value})
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_arguments_that_are_no_numbers_are_refused(name):
+    for argument in numbers_of(name):
+        for value in NO_NUMBERS:
+            with pytest.raises(ValueError, match=f"`{argument}`.*Received: {argument}"):
+                make(name, **{argument: value})
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_numbers_of_numpy_and_fractions_are_taken(name):
+    for alpha in (np.float32(0.5), Fraction(1, 2)):
+        stepped = make(name, alpha=alpha).step([1.0], [2.0])
+        np.testing.assert_array_equal(stepped, make(name, alpha=0.5).step([1.0], [2.0]))
+
+
+NO_ARRAYS = {
+    "None": None,
+    "text": "12",
+    "complex": np.array([1j, 2]),
+    "truth values": [True, False],
+    "with None": [1, None],
+    "ragged": [[1.0, 2.0], [3.0]],
+    "a generator": (x for x in (1.0, 2.0)),
+}
+
+
+@pytest.mark.parametrize("values", NO_ARRAYS.values(), ids=NO_ARRAYS.keys())
+@pytest.mark.parametrize("name", RULES)
+def test_gradients_and_parameters_are_arrays_of_real_numbers(name, values):
+    with pytest.raises(ValueError, match="`gradient` must be an array of real numbers"):
+        make(name).step([1.0, 2.0], values)
+    with pytest.raises(ValueError, match="`theta` must be an array of real numbers"):
+        make(name).step(values, [1.0, 2.0])
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_float16_is_refused(name):
+    """Epsilon would be zero, and a gradient of zero become 0 / 0."""
+    with pytest.raises(ValueError, match=r"theta.dtype=float16"):
+        make(name).step(np.ones(2, "float16"), np.zeros(2))
 
 
 @pytest.mark.parametrize("name", RULES)

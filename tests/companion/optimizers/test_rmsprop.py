@@ -47,3 +47,13 @@ def test_places_of_epsilon():
     """g = 1, rho = 0, epsilon = 3: 1 / (1 + 3) outside the root, 1 / sqrt(4) inside."""
     assert RMSProp(1.0, 0.0, 3.0).step(0.0, 1.0) == -1 / 4
     assert RMSProp(1.0, 0.0, 3.0, epsilon_inside=True).step(0.0, 1.0) == -1 / 2
+
+
+def test_centered_never_takes_the_root_of_a_negative_number():
+    """Under constant gradients S - mean**2 goes to zero, by rounding also below."""
+    gradients = np.random.default_rng(0).normal(size=2000)
+    rule, theta = RMSProp(centered=True), np.zeros(2000)
+    for _ in range(400):
+        theta = rule.step(theta, gradients)
+    assert np.any(rule.mean**2 > rule.S)
+    assert np.all(np.isfinite(theta))

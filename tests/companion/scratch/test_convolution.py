@@ -263,3 +263,13 @@ def test_bias_must_have_one_value_per_filter(bias):
 def test_gradient_must_have_the_shape_of_the_output(grad):
     with pytest.raises(ValueError, match=r"shape \(2, 3, 4, 8\). Received: grad.shape"):
         conv2d_backward(grad, X, KERNEL)
+
+
+def test_sums_of_float16_do_not_overflow_on_the_way():
+    """60000 + 60000 - 60000, in this order."""
+    x = np.full((1, 1, 3, 1), 60000, "float16")
+    kernel = np.array([1, 1, -1], "float16").reshape(1, 3, 1, 1)
+    y = conv2d_forward(x, kernel)
+    assert y.dtype == np.float16 and y.item() == x[0, 0, 0, 0]
+    grads = conv2d_backward(np.ones_like(y), x, kernel)
+    assert [grad.dtype for grad in grads] == [np.float16] * 3

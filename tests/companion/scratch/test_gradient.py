@@ -54,9 +54,11 @@ def test_scalar_point():
     assert numerical_gradient(np.exp, 0.0) == pytest.approx(1.0, abs=1e-9)
 
 
-@pytest.mark.parametrize("eps", [0, -1e-5, float("nan")])
+@pytest.mark.parametrize("eps", [0, -1e-5, float("nan"), None, "1e-5", True])
 def test_eps_must_be_positive(eps):
-    with pytest.raises(ValueError, match=r"`eps` must be positive. Received: eps="):
+    with pytest.raises(
+        ValueError, match=r"`eps` must be a positive number. Received: eps="
+    ):
         numerical_gradient(np.sum, X, eps=eps)
 
 

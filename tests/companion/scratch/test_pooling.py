@@ -759,7 +759,7 @@ def test_global_index_must_have_the_shape_of_the_gradient():
 
 @pytest.mark.parametrize(
     "shape, received",
-    [((5, 6, 3), r"\(5, 6, 3\)"), ((2, None, 6, 3), "None"), (5, r"\(5,\)")],
+    [((5, 6, 3), r"\(5, 6, 3\)"), ((2, None, 6, 3), "None"), (5, "5"), (None, "None")],
 )
 def test_shapes_must_have_four_positive_entries(shape, received):
     index = np.zeros((2, 2, 3, 3), int)
@@ -777,3 +777,34 @@ def test_shapes_must_have_four_positive_entries(shape, received):
         for function in functions:
             with pytest.raises(ValueError, match=f"must be.*{name}={received}"):
                 function()
+
+
+def test_sums_of_float16_do_not_overflow():
+    """Nine times 60000 is 540000; the largest float16 is 65504."""
+    x = np.full((1, 3, 3, 1), 60000, "float16")
+    y = average_pool2d_forward(x, 3)
+    assert y.dtype == np.float16 and y.item() == x[0, 0, 0, 0]
+    assert global_average_pool2d_forward(x).item() == x[0, 0, 0, 0]
+    # 65536 cells, more than float16 can count, share a gradient of 1: 2**-16 each
+    shape, one = (1, 256, 256, 1), np.ones((1, 1, 1, 1), "float16")
+    share = average_pool2d_backward(one, shape, 256)
+    assert share.dtype == np.float16 and np.all(share == 2.0**-16)
+    share = global_average_pool2d_backward(one[0, 0], shape)
+    assert share.dtype == np.float16 and np.all(share == 2.0**-16)
+
+
+@pytest.mark.parametrize(
+    "x", [None, "x", [[1.0], [2.0, 3.0]], np.ones((1, 2, 2, 1), complex), iter([1.0])]
+)
+def test_what_is_no_array_of_numbers(x):
+    for function in (max_pool2d_forward, average_pool2d_forward):
+        with pytest.raises(ValueError, match="`x` must be an array of real numbers"):
+            function(x, 2)
+
+
+@pytest.mark.parametrize("size", [True, None, "2", 2.0, (2, True), float("nan"), 0])
+def test_sizes_of_pools_are_whole_numbers(size):
+    with pytest.raises(ValueError, match="Received: pool_size="):
+        average_pool2d_forward(np.ones((1, 4, 4, 1)), size)
+    y = average_pool2d_forward(np.ones((1, 4, 4, 1)), np.int64(2), np.uint8(2))
+    assert y.shape == (1, 2, 2, 1)
