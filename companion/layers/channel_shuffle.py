@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+from companion.complexity.rules import layer_macs, no_products
+from companion.receptive_field import element_wise, kernel_geometry
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class ChannelShuffle(keras.layers.Layer):
@@ -59,3 +62,7 @@ class ChannelShuffle(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "groups": self.groups}
+
+
+kernel_geometry.register(ChannelShuffle, element_wise)
+layer_macs.register(ChannelShuffle, no_products)

@@ -4,6 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from companion.complexity.rules import layer_macs, no_products
+from companion.receptive_field import element_wise, kernel_geometry
+
 
 @keras.saving.register_keras_serializable(package="companion")
 class LocalResponseNormalization(keras.layers.Layer):
@@ -102,3 +105,7 @@ class LocalResponseNormalization(keras.layers.Layer):
             "alpha": self.alpha,
             "beta": self.beta,
         }
+
+
+kernel_geometry.register(LocalResponseNormalization, element_wise)
+layer_macs.register(LocalResponseNormalization, no_products)

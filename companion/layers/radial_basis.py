@@ -1,8 +1,13 @@
 """Euclidean radial basis functions: LeCun et al. (1998), section II-B, equation 7."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
+
+from companion.complexity.rules import layer_macs
+from companion.receptive_field import element_wise, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -81,3 +86,12 @@ class RadialBasis(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "codes": self.codes}
+
+
+kernel_geometry.register(RadialBasis, element_wise)
+
+
+@layer_macs.register(RadialBasis)
+def _macs(layer, input_shape, output_shape):
+    """A squared difference and its addition for every number of every code."""
+    return math.prod(layer.weights[0].shape)

@@ -1,8 +1,12 @@
 """Convolution with a connection table: LeCun et al. (1998), section II-B, table I."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
+
+from companion.complexity.rules import layer_macs
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -108,3 +112,9 @@ class TableConv2D(keras.layers.Conv2D):
         config = super().get_config()
         del config["filters"], config["groups"]
         return {**config, "table": self.table}
+
+
+@layer_macs.register(TableConv2D)
+def _macs(layer, input_shape, output_shape):
+    """The whole kernel at every output position."""
+    return math.prod(layer.kernel.shape) * math.prod(output_shape[1:-1])

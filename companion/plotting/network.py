@@ -14,7 +14,7 @@ from matplotlib.patches import FancyArrowPatch, Patch, Polygon
 from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 
-from companion.complexity import macs_of_call, measured_calls, values
+from companion.complexity import layer_costs
 
 __all__ = ["plot_network", "plot_shapes", "plot_towers"]
 
@@ -116,18 +116,21 @@ def makes_volume(operation, inputs, outputs, macs):
     """Whether it multiplied, merged, or changed the number of values."""
     if isinstance(operation, (layers.ZeroPadding2D, layers.Cropping2D)):
         return False
-    changed = len(inputs) != 1 or values(inputs) != values(outputs)
+    changed = len(inputs) != 1 or math.prod(inputs[0].shape) != sum(
+        math.prod(output.shape) for output in outputs
+    )
     return macs or changed or kind_of(operation, inputs) == "pooling"
 
 
 def volumes_of(model, names=None):
     """The volumes to draw, in graph order, each with the volumes it is made from."""
     volumes, makers = [], {}
-    graph = list(measured_calls(model, None))
-    for name, operation, inputs, outputs in graph:
+    graph = layer_costs(model)
+    for cost in graph:
+        name, operation, macs = cost.name, cost.operation, cost.macs
+        inputs, outputs = cost.inputs, cost.outputs
         parents = [volume for tensor in inputs for volume in makers[id(tensor)]]
         parents = list({id(volume): volume for volume in parents}.values())
-        macs = macs_of_call(operation, inputs, outputs)
         if names is None:
             drawn = makes_volume(operation, inputs, outputs, macs)
         else:
