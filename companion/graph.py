@@ -90,7 +90,7 @@ def symbolic(model):
             "sequential model can be read. "
             f"Received: model={model!r}"
         )
-    return keras.Function(model.inputs, model.outputs)
+    return keras.Function(model.inputs, model.outputs, name=model.name)
 
 
 def inputs_of(graph):
