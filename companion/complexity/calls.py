@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from companion import graph
-from companion.arguments import integer
+from companion.arguments import integers
 from companion.complexity import operations
 from companion.complexity.keras_rules import layer_macs
 from companion.complexity.rules import check_built, check_channels, refusal, rule_of
@@ -38,7 +38,7 @@ def calls(model, input_shape):
     Returns:
         The inputs, and a list of `Costed`, in graph order.
     """
-    if not isinstance(model, keras.Layer) or not is_subclassed(model):
+    if not is_subclassed(model):
         inputs = known_inputs(graph.symbolic(model), input_shape)
         return inputs, rows_of(model, inputs)
     if not model.built or input_shape is None:
@@ -48,11 +48,15 @@ def calls(model, input_shape):
             "`input_shape`, without the batch. "
             f"Received: input_shape={input_shape}, built={model.built}"
         )
-    shapes = checked_shapes(input_shape, None)
+    several = any(isinstance(size, list | tuple) for size in input_shape)
+    shapes = input_shape if several else [input_shape]
+    check_shapes(shapes, input_shape)
     inputs = [keras.KerasTensor((1, *shape)) for shape in shapes]
     args = tuple(inputs)
     if len(inputs) > 1 and required_arguments(model.call) == 1:
         args = (inputs,)  # one list of images
+    if rule_of(model) is not None:
+        return inputs, one_call(model, args, "")
     call = graph.Call(model.name, model, tuple(inputs), (), args)
     return opened(Costed(call, inputs, []), prefix="")
 
@@ -70,52 +74,42 @@ def is_subclassed(model):
     return (
         isinstance(model, keras.Model)
         and not graph.has_graph(model)
-        and not (isinstance(model, keras.Sequential))
+        and not isinstance(model, keras.Sequential)
     )
 
 
 def known_inputs(model, input_shape):
     """One symbolic tensor of one image for each input, with all sizes known."""
-    own_shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
-    shapes = own_shapes
+    shapes = own_shapes = [tuple(tensor.shape[1:]) for tensor in model.inputs]
     if input_shape is not None:
-        shapes = checked_shapes(input_shape, own_shapes)
-    if any(size is None for shape in shapes for size in shape):
-        raise ValueError(
-            "The cost of a model depends on the size of its image: pass "
-            "`input_shape=(height, width, channels)`, without the batch. "
-            f"Received: input_shape={input_shape} for a model of inputs {own_shapes}"
-        )
+        shapes = [input_shape] if len(own_shapes) == 1 else input_shape
+    check_shapes(shapes, input_shape, own_shapes)
     return [
         keras.KerasTensor((1, *shape), dtype=tensor.dtype)
         for shape, tensor in zip(shapes, model.inputs, strict=True)
     ]
 
 
-def checked_shapes(input_shape, own_shapes):
-    """A list of one shape for each input; sizes may still be None."""
-    one = isinstance(input_shape, list | tuple) and not any(
-        isinstance(size, list | tuple) for size in input_shape
-    )
-    shapes = [input_shape] if one else input_shape
-    if own_shapes is not None and len(own_shapes) > 1 and one:
-        shapes = None
+def check_shapes(shapes, input_shape, own_shapes=None):
+    """Refuse what is not one shape, of known sizes, for each input."""
+    model = "" if own_shapes is None else f" for a model of inputs {own_shapes}"
     lists = isinstance(shapes, list | tuple) and all(
         isinstance(shape, list | tuple) for shape in shapes
     )
-    ranks = [len(shape) for shape in shapes] if lists else None
-    if not lists or (
-        own_shapes is not None and ranks != [len(shape) for shape in own_shapes]
-    ):
+    ranks = lists and list(map(len, shapes))
+    if not lists or (own_shapes is not None and ranks != list(map(len, own_shapes))):
         raise ValueError(
             "`input_shape` must be the shape of one image without the batch, or a list "
-            "of one shape for each input. "
-            f"Received: input_shape={input_shape} for a model of inputs {own_shapes}"
+            f"of one shape for each input. Received: input_shape={input_shape}{model}"
         )
-    return [
-        tuple(size if size is None else integer("input_shape", size) for size in shape)
-        for shape in shapes
-    ]
+    if any(size is None for shape in shapes for size in shape):
+        raise ValueError(
+            "The cost of a model depends on the size of its image: pass "
+            "`input_shape=(height, width, channels)`, without the batch. "
+            f"Received: input_shape={input_shape}{model}"
+        )
+    for shape in shapes:
+        integers("input_shape", tuple(shape), count=len(shape))
 
 
 def rows_of(model, inputs, prefix=""):
@@ -141,11 +135,13 @@ def rows_of(model, inputs, prefix=""):
 def outputs_of(call, specs):
     """The tensors that a call returns, of known size."""
     outputs = call.output_specs(specs)
-    if any(None in x.shape for x in outputs) and isinstance(
-        call.operation, keras.Layer
-    ):
+    unknown = any(None in x.shape for x in outputs)
+    if unknown and isinstance(call.operation, keras.Layer):
         # EinsumDense only remembers the sizes it was built for
         outputs = symbolic_outputs(call.operation, *call.arguments(specs), call.name)
+    if operations.name_of(call.operation) == "DotProductAttention":
+        query, _, value, *_ = specs  # Keras forgets that values may be wider
+        outputs = [keras.KerasTensor((*query.shape[:-1], value.shape[-1]), query.dtype)]
     for x in outputs:
         if None in x.shape:
             raise ValueError(

@@ -22,11 +22,23 @@ def gradient_macs(rows, needed=()):
         needed: ids of the tensors whose gradients are needed from the outset.
     """
     needed, total = set(needed), 0
-    for row in rows:
+    for row in before_the_loss(rows):
         total += row.times * gradients_of(row, needed)
         if passes_on(row, needed):
             needed.update(map(id, row.outputs))
     return total
+
+
+def before_the_loss(rows):
+    """The calls that a gradient of an output comes back to."""
+    used = {id(x) for row in rows for x in row.inputs}
+    alive, found = set(), []
+    for row in reversed(rows):
+        if any(id(x) in alive or id(x) not in used for x in row.outputs):
+            found.append(row)
+            if operations.name_of(row.call.operation) != "StopGradient":
+                alive.update(map(id, row.inputs))
+    return found[::-1]
 
 
 def passes_on(row, needed):
@@ -74,8 +86,9 @@ def gradients_of_operation(row, needed):
     args, kwargs = row.arguments
     asked = [is_trained(x) or id(x) in needed for x in (*args, *kwargs.values())]
     if name == "DotProductAttention":  # two products; the second's operand is the first
+        scores, sums = operations.attention_products(*(x.shape for x in args[:3]))
         query, key, value, *_ = asked
-        return products // 2 * (query + key + (query or key) + value)
+        return scores * (query + key) + sums * ((query or key) + value)
     if name == "SeparableConv":
         inputs, depthwise, pointwise = asked
         sizes = [math.prod(kernel.shape) for kernel in args[1:]]

@@ -127,8 +127,16 @@ def separable_convolution(operation, shapes, output):
 
 
 def attention(operation, shapes, output):
-    """(batch, query, head, d) and (batch, key, head, d): scores, then their sums."""
-    return 2 * math.prod(shapes[0]) * shapes[1][1]
+    return sum(attention_products(*shapes[:3]))
+
+
+def attention_products(query, key, value):
+    """Multiply-adds of the scores, and of the sums of values that they weigh.
+
+    Shapes are (batch, length, heads, width).
+    """
+    pairs = math.prod(query[:-1]) * key[1]
+    return pairs * query[-1], pairs * value[-1]
 
 
 PRODUCTS = {
