@@ -87,7 +87,7 @@ def build(table, input_shape, classes, classifier_activation, name):
 
 @register(
     params=28_078_773,
-    macs=4_094_785_536,
+    macs=4_097_896_448,
     source="ContextBlock2d of xvjiarui/GCNet in torchvision 0.28 resnet50 "
     "(paper: 28.08 million)",
 )
