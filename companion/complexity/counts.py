@@ -72,7 +72,7 @@ def layer_costs(model, input_shape=None) -> list[LayerCost]:
     [('image', 3072, 0), ('conv', 14400, 388800)]
     """
     inputs, rows = calls(model, input_shape)
-    names = [tensor.name for tensor in inputs]
+    names = [f"input_{number}" for number, _ in enumerate(inputs, start=1)]
     if graph.has_graph(model):
         names = graph.inputs_of(graph.symbolic(model))
     return [

@@ -48,12 +48,16 @@ PRODUCTS = {  # name: (function, input shape, multiply-adds)
         168 * 9 * 4 * 6,
     ),
     "matmul": (lambda x: ops.matmul(x, constant(4, 8)), IMAGE, 168 * 4 * 8),
-    "matmul with a list": (
-        lambda x: ops.matmul(x, [[1.0, 2.0]] * 4),
+    "matmul from the left": (
+        lambda x: ops.matmul(constant(5, 12), x),
+        (12, 7),
+        5 * 12 * 7,
+    ),
+    "matmul with a list of lists": (
+        lambda x: x @ ops.convert_to_tensor([[1.0, 2.0]] * 4),
         IMAGE,
         168 * 4 * 2,
     ),
-    "matmul from the left": (lambda x: constant(5, 12) @ x, (12, 7), 5 * 12 * 7),
     "dot": (lambda x: ops.dot(x, constant(7, 5)), (12, 7), 12 * 7 * 5),
     "dot with a number": (lambda x: ops.dot(x, 2.0), (12, 7), 0),
     "inner": (lambda x: ops.inner(x, constant(5, 7)), (12, 7), 12 * 7 * 5),
