@@ -100,8 +100,10 @@ def inputs_of(graph):
 
 def made_by(tensor):
     """Name of the layer or operation that returned a symbolic tensor."""
-    operation = tensor._keras_history.operation
-    return tensor.name if operation is None else operation.name
+    history = getattr(tensor, "_keras_history", None)
+    if history is None or history.operation is None:
+        return tensor.name
+    return history.operation.name
 
 
 def calls_of(graph, prefix=""):

@@ -3,6 +3,7 @@
 from companion.receptive_field.keras_rules import (
     axes_of,
     resized,
+    side_by_side,
     sliding,
     transposed,
 )
@@ -172,6 +173,13 @@ def expanded(passage):
     return keep(passage, {axis: to for axis, to in enumerate(old) if axis})
 
 
+def stacked(passage):
+    rank = len(passage.out_shape)
+    if axes_of(passage.layer.axis, rank) != {rank - 1}:
+        raise ValueError(side_by_side(passage.layer))
+    return expanded(passage)
+
+
 def squeezed(passage):
     gone = axes_of(passage.layer.axis, passage.rank)
     left = [axis for axis in range(passage.rank) if axis not in gone]
@@ -330,7 +338,7 @@ OPERATIONS = {
     "ExpandDims": expanded,
     "Squeeze": squeezed,
     "Concatenate": joined,
-    "Stack": expanded,
+    "Stack": stacked,
     "Split": split,
     "Unstack": unstacked,
     "Glu": halved,

@@ -246,9 +246,12 @@ def by_attention(passage):
     keyword = passage.keyword or ""
     rank = passage.rank + ("mask" in keyword)  # masks have no channels
     path = keep(passage, {axis: axis for axis in range(1, rank - 1)})
-    if "query" in keyword or (passage.place == 0 and not keyword):
+    to_itself = len({id(x) for x in passage.call.inputs[:2]}) == 1
+    is_query = "query" in keyword or (passage.place == 0 and not keyword)
+    is_local = passage.geometry is local_geometry
+    if is_query and (is_local or not to_itself):
         return path
-    if passage.geometry is local_geometry:
+    if is_local:
         return None
     axes = passage.layer.get_config().get("attention_axes")
     axes = set(range(1, rank - 1)) if axes is None else axes_of(axes, rank)

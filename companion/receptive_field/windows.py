@@ -189,10 +189,10 @@ class Window:
         Example:
 
         >>> Window.past(3)
-        Window(taps=((0,), (0, 1), (0, 1, 2)), step=3, units=3)
+        Window(taps=(range(0, 1), range(0, 2), range(0, 3)), step=3, units=3)
         """
         size, units = _positive(size=size, units=size if units is None else units)
-        taps = tuple(_run(0, min(unit + 1, size)) for unit in range(units))
+        taps = tuple(range(min(unit + 1, size)) for unit in range(units))
         return cls(taps, units, units)
 
 

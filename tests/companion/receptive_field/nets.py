@@ -4,7 +4,7 @@ import math
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from companion import receptive_field as rf
 
@@ -59,3 +59,39 @@ def assert_probe_agrees(model, layer=None, least=4):
                 assert all(first <= pixel <= last for pixel in found), (i, unit)
     assert math.prod(inside) >= least
     return math.prod(inside)
+
+
+def assert_units_see(image, x, places, **options):
+    """Every unit of `x` sees exactly the pixels that the model itself says.
+
+    One pixel after the other is made NaN. The hull of the pixels that turn a unit NaN
+    is its field, inside the image.
+
+    Args:
+        image: input of the model.
+        x: output of the model.
+        places: for each axis of the image, the axis of `x` along which its units lie
+            (the batch is axis 0); None if all units see the same along it.
+        options: passed to `receptive_field`.
+    """
+    model = keras.Model(image, x)
+    field = rf.receptive_field(model, **options)
+    size = tuple(image.shape[1:-1])
+    images = np.full((math.prod(size), *image.shape[1:]), 0.5, "float32")
+    for number, pixel in enumerate(np.ndindex(*size)):
+        images[(number, *pixel)] = np.nan
+    reached = np.isnan(ops.convert_to_numpy(model(images, training=False)))
+    for unit in np.ndindex(*reached.shape[1:]):
+        pixels = np.unravel_index(np.flatnonzero(reached[(..., *unit)]), size)
+        asked = [0 if place is None else unit[place - 1] for place in places]
+        found = [(p.min(), p.max()) for p in pixels]
+        told = [
+            (max(first, 0), min(last, pixels - 1))
+            for (first, last), pixels in zip(
+                (axis.of(n) for axis, n in zip(field.axes, asked, strict=True)),
+                size,
+                strict=True,
+            )
+        ]
+        assert told == found, unit
+    return field

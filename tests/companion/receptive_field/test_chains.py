@@ -1,6 +1,7 @@
 """Chains of layers: fields found numerically, with torch or TensorFlow gradients."""
 
 import keras
+import numpy as np
 import pytest
 
 from companion import receptive_field as rf
@@ -67,8 +68,22 @@ def test_chain(name):
         [(3, 1, 0)],
         [3],
         [(3.0, 1, 0, 1)],
+        [(True, 1, 0, 1)],
+        [("3", 1, 0, 1)],
+        [((3, 3, 3), 1, 0, 1)],
+        [None],
+        (3, 1, 0, 1),
+        7,
     ],
 )
 def test_compose_rejects(chain):
     with pytest.raises(ValueError, match="Received: "):
         rf.compose(chain)
+
+
+def test_compose_reads_any_series_of_layers():
+    chain = [(3, 2, 1, 1), (np.int64(3), 1, 1, 1)]
+    expected = (7, 2, -3)
+    assert numbers(rf.compose(chain)) == expected
+    assert numbers(rf.compose(iter(chain))) == expected
+    assert numbers(rf.compose(tuple(chain))) == expected

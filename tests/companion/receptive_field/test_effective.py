@@ -114,3 +114,30 @@ def test_gaussian_fit_recovers_a_gaussian():
 def test_gaussian_fit_rejects(weights):
     with pytest.raises(ValueError, match="Received: shape="):
         rf.gaussian_fit(weights)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((5, 5, 1)),
+        np.zeros((2, 5, 6, 1)),
+        np.zeros((2, 5, 5, 3)),
+        np.zeros((0, 5, 5, 1)),
+        np.full((1, 5, 5, 1), np.nan),
+        np.full((1, 5, 5, 1), 1j),
+        np.full((1, 5, 5, 1), "a"),
+        [[1, 2], [3]],
+        "images",
+        7,
+    ],
+)
+def test_wrong_images_are_refused(images):
+    with pytest.raises(ValueError, match=r"images must be.*Received: "):
+        rf.effective_receptive_field(uniform(1, 5), images=images)
+
+
+@pytest.mark.parametrize("options", [{"samples": 0}, {"samples": 2.0}, {"seed": "a"}])
+def test_wrong_samples_and_seeds_are_refused(options):
+    (name,) = options
+    with pytest.raises(ValueError, match=rf"`{name}` must be.*Received: {name}="):
+        rf.effective_receptive_field(uniform(1, 5), **options)

@@ -321,3 +321,52 @@ def test_models_that_cannot_be_read():
         rf.receptive_field(
             keras.Model(image, layers.Concatenate(axis=1)([image, image]))
         )
+
+
+def test_a_generator_does_not_depend_on_an_image():
+    noise = keras.Input((16,))
+    x = layers.Reshape((4, 4, 2))(layers.Dense(32)(noise))
+    model = keras.Model(noise, layers.Conv2DTranspose(1, 4, 2, "same")(x))
+    for ask in (
+        rf.receptive_field,
+        rf.receptive_field_table,
+        rf.probe_receptive_field,
+        rf.effective_receptive_field,
+    ):
+        with pytest.raises(ValueError, match="no unit of this one depends on an image"):
+            ask(model)
+
+
+def test_a_fully_convolutional_network():
+    """FCN-8s in small: 2 (2 (2 + 2) + 2) of stride, upsampled back to the image."""
+    image = x = image_input(32)
+    pools = []
+    for level in range(3):
+        x = layers.AveragePooling2D(2)(conv(x, 3))
+        pools.append(conv(x, 1, name=f"score{level}"))
+    x = pools[2]
+    for skip in (pools[1], pools[0]):
+        x = layers.Conv2DTranspose(1, 2, 2)(x)
+        x = layers.Add()([x, skip])
+    model = keras.Model(image, layers.Conv2DTranspose(1, 2, 2)(x))
+    field = rf.receptive_field(model)
+    assert field.units == (32, 32) and field.stride == 1
+    assert_probe_agrees(model, least=16)
+
+
+def test_several_inputs_and_outputs():
+    image, audio = image_input(12), keras.Input((20, 3))
+    seen = conv(image, 3, name="seen")
+    heard = layers.Conv1D(4, 5, name="heard")(audio)
+    both = layers.Concatenate(name="both")(
+        [layers.GlobalMaxPooling2D()(seen), layers.GlobalMaxPooling1D()(heard)]
+    )
+    model = keras.Model({"i": image, "a": audio}, {"map": seen, "both": both})
+    assert numbers(rf.receptive_field(model, "seen")) == (3, 1, -1)
+    assert numbers(rf.receptive_field(model, "both")) == (12, 0, 0)
+    with pytest.raises(ValueError, match="'heard' does not depend on the image"):
+        rf.receptive_field(model, "heard")
+    with pytest.raises(ValueError, match="2 outputs"):
+        rf.receptive_field(model)
+    with pytest.raises(ValueError, match="2 inputs"):
+        rf.probe_receptive_field(model, "seen")

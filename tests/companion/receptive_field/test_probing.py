@@ -113,3 +113,25 @@ def test_probe_leaves_the_model_as_it_was():
     rf.probe_receptive_field(model, "pool")
     assert np.array_equal(before, model.predict(np.ones((1, 8, 8, 1), "f"), verbose=0))
     assert model.get_layer("pool").output is model.output
+
+
+def test_a_recurrent_layer_on_every_row():
+    image = image_input((6, 7))
+    x = layers.TimeDistributed(layers.GRU(2, return_sequences=True))(image)
+    model = keras.Model(image, x)
+    probe = rf.probe_receptive_field(model)
+    assert probe.region(3, 4) == rf.Region(3, 0, 4, 5)
+
+
+def test_max_pooling_inside_time_distributed():
+    frames = keras.Input((3, 6, 6, 1))
+    x = layers.TimeDistributed(layers.MaxPooling2D(2))(frames)
+    probe = rf.probe_receptive_field(keras.Model(frames, x))
+    assert probe.region(1, 2, 0) == ((1, 2), (4, 6), (0, 2))
+
+
+def test_units_of_a_probe_are_checked():
+    probe = rf.probe_receptive_field(keras.Sequential([image_input(5), layers.ReLU()]))
+    for unit in ((5, 0), (0, 1.5), (-1, 0), (1,)):
+        with pytest.raises(ValueError, match="Received: "):
+            probe.region(*unit)

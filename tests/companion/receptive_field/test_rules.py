@@ -1,5 +1,8 @@
 """Rules that layers bring along, and what is said where there is none."""
 
+import subprocess
+import sys
+
 import keras
 import pytest
 from keras import layers, ops
@@ -215,3 +218,107 @@ def test_grouped_convolution_of_the_companion():
     image = image_input(9, channels=4)
     model = keras.Model(image, GroupedConv2D(4, 3, strides=2, groups=2)(image))
     assert_probe_agrees(model)
+
+
+def with_rule(rule, call=lambda x: x + 1.0):
+    """A model whose layer "mine" has this geometry."""
+
+    class Mine(layers.Layer):
+        def call(self, x):
+            return call(x)
+
+    rf.kernel_geometry.register(Mine, rule)
+    image = image_input((8, 9))
+    return keras.Model(image, Mine(name="mine")(image))
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        None,
+        "3x3",
+        3,
+        [],
+        [rf.Window.sliding(8, 1)],
+        [rf.Window.sliding(8, 1)] * 3,
+        [(3, 1), (3, 1)],
+    ],
+)
+def test_a_rule_that_returns_no_windows(windows):
+    model = with_rule(lambda layer, size: windows)
+    with pytest.raises(ValueError, match=r"'mine'.*Mine must return.*Received: "):
+        rf.receptive_field(model)
+
+
+@pytest.mark.parametrize(
+    ("rule", "numbers"),
+    [
+        (
+            lambda layer, size: [rf.Window.sliding(n, 3) for n in size],
+            r"\(6, 7\).*8, 9",
+        ),
+        (
+            lambda layer, size: [rf.Window.everything(n) for n in size],
+            r"\(1, 1\).*8, 9",
+        ),
+        (lambda layer, size: [rf.Window.sliding(n, 2, 2) for n in size], r"\(4, 4\)"),
+    ],
+)
+def test_a_geometry_that_does_not_match_the_layer(rule, numbers):
+    model = with_rule(rule)
+    with pytest.raises(ValueError, match=rf"Mine does not match.*{numbers}"):
+        rf.receptive_field(model)
+
+
+def test_a_geometry_that_matches_some_sizes_only():
+    """The layer rounds up, its rule down: equal at even sizes."""
+    model = with_rule(
+        lambda layer, size: [rf.Window.sliding(n, 2, 2) for n in size],
+        lambda x: ops.average_pool(x, 2, 2, padding="same"),
+    )
+    with pytest.raises(ValueError, match=r"\(4, 4\) units.*4, 5"):
+        rf.receptive_field(model)
+    assert rf.receptive_field(model, input_size=8).units == (4, 4)
+
+
+def test_advice_is_safe_to_obey():
+    """A rule for Lambda would hold for every Lambda, one for Functional for every
+    nested model."""
+    image = image_input(9)
+    blur = layers.Lambda(lambda x: ops.average_pool(x, 3, 1), output_shape=(7, 7, 1))
+    with pytest.raises(TypeError) as error:
+        rf.receptive_field(keras.Model(image, blur(image)))
+    assert "layer class of your own" in str(error.value)
+    assert "register(Lambda" not in str(error.value)
+    inner = keras.Sequential([keras.Input((9, 1)), layers.Conv1D(1, 3)])
+    x = layers.TimeDistributed(inner)(image)
+    assert rf.receptive_field(keras.Model(image, x)).size == (1, 3)
+
+
+def test_functional_models_with_a_call_of_their_own():
+    class Doubled(keras.Model):
+        def call(self, x):
+            return super().call(x) * 2
+
+    image = image_input(9)
+    model = Doubled(image, conv(image, 3), name="doubled")
+    with pytest.raises(TypeError, match=r"'doubled' \(Doubled\).*subclassed"):
+        rf.receptive_field(model)
+    with pytest.raises(TypeError, match=r"'doubled' \(Doubled\).*subclassed"):
+        rf.receptive_field(keras.Model(image, model(image)))
+
+
+def test_rules_of_keras_are_there_before_the_tool():
+    """Asked of `rules` alone; a rule that a user registers first stays."""
+    code = """
+import keras
+from companion.receptive_field.rules import kernel_geometry
+from companion.receptive_field.windows import Window
+assert not any(name.startswith("companion.layers") for name in sys.modules)
+mine = lambda layer, size: [Window.sliding(n, 5) for n in size]
+kernel_geometry.register(keras.layers.MaxPooling2D, mine)
+conv, pool = keras.layers.Conv2D(1, 3), keras.layers.MaxPooling2D()
+assert [w.units for w in kernel_geometry(conv, (8, 9))] == [6, 7]
+assert [w.units for w in kernel_geometry(pool, (8, 9))] == [4, 5]
+"""
+    subprocess.run([sys.executable, "-c", "import sys" + code], check=True)

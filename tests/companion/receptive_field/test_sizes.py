@@ -1,10 +1,12 @@
 """Images of known and of unknown size."""
 
 import math
+import tracemalloc
 
 import keras
+import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from companion import receptive_field as rf
 
@@ -56,3 +58,31 @@ def test_measuring_needs_an_image_size():
             measure(model)
     assert rf.probe_receptive_field(model, input_size=5).region(2, 2).top == 2
     assert rf.effective_receptive_field(model, input_size=5).shape == (5, 5)
+
+
+def test_a_huge_image_is_answered_at_once():
+    """No list of 10**14 pixels: what is seen whole is kept as a range."""
+    image = image_input(channels=4)
+    x = conv(image, 3, 2)
+    for pooled in (
+        layers.GlobalAveragePooling2D()(x),
+        layers.GlobalMaxPooling2D(keepdims=True)(layers.UpSampling2D(3)(x)),
+        ops.mean(x, axis=(1, 2)),
+        layers.GroupNormalization(1)(x),
+    ):
+        model = keras.Model(image, pooled)
+        tracemalloc.start()
+        field = rf.receptive_field(model, input_size=10**7)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 10**7
+        # an even side: a "same" 3 of stride 2 pads behind the last pixel only
+        assert field.size == 10**7 and field.stride == 0
+
+
+@pytest.mark.parametrize("input_size", [True, np.float64(8), (8, True), "8", (8, 8, 8)])
+def test_sizes_are_whole_numbers(input_size):
+    model = keras.Sequential([image_input(8), layers.Conv2D(1, 3)])
+    with pytest.raises(ValueError, match="Received: input_size="):
+        rf.receptive_field(model, input_size=input_size)
+    assert rf.receptive_field(model, input_size=np.int64(9)).units == (7, 7)

@@ -32,3 +32,27 @@ def test_layer_must_exist():
         rf.receptive_field(model)
     with pytest.raises(ValueError, match="layer='c'"):
         rf.probe_receptive_field(model, "c")
+
+
+def test_layers_are_known_by_themselves_not_by_their_names():
+    image = image_input(8)
+    layer = layers.Conv2D(1, 3, name="a")
+    model = keras.Model(image, layers.ReLU(name="b")(layer(image)))
+    assert rf.receptive_field(model, layer).size == 3
+    other = layers.Conv2D(1, 5, name="a")
+    other(image)
+    for wrong in (other, keras.models.clone_model(model).layers[1], 1, image):
+        for ask in (rf.receptive_field, rf.probe_receptive_field):
+            with pytest.raises(ValueError, match=r"this very model.*Received: layer="):
+                ask(model, wrong)
+
+
+def test_layers_of_nested_models_are_found():
+    inner_image = image_input(8)
+    layer = layers.Conv2D(1, 3, name="inside")
+    inner = keras.Model(inner_image, layer(inner_image), name="inner")
+    image = image_input(8)
+    model = keras.Model(image, conv(inner(image), 3, name="last"))
+    assert rf.receptive_field(model, layer) == rf.receptive_field(model, "inner/inside")
+    assert rf.probe_receptive_field(model, layer).region(2, 3) == rf.Region(2, 3, 5, 6)
+    assert rf.effective_receptive_field(model, "inner/inside").shape == (8, 8)

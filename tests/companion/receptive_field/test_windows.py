@@ -69,3 +69,43 @@ def test_max_pooling_against_impulses():
             pixels = np.flatnonzero(reached[:, row])
             box = field.region(row, 0).clip(size, size)
             assert (box.top, box.bottom) == (pixels[0], pixels[-1] + 1)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: rf.Window(((0.5,),), 1, 3),
+        lambda: rf.Window([(0,)], 1, 3),
+        lambda: rf.Window((), 1, 3),
+        lambda: rf.Window(((0,),), -1, 3),
+        lambda: rf.Window(((0,),), 1, 0),
+        lambda: rf.Window(((0,),), 1, True),
+        lambda: rf.Window.sliding(8, 3.0),
+        lambda: rf.Window.sliding(8, True),
+        lambda: rf.Window.sliding(8, 3, 0),
+        lambda: rf.Window.sliding(8, 3, padding="full"),
+        lambda: rf.Window.sliding(8, 3, padding=0.5),
+        lambda: rf.Window.sliding(8, 3, padding=(1, 1, 1)),
+        lambda: rf.Window.sliding("8", 3),
+        lambda: rf.Window.transposed(8, 3, padding="causal"),
+        lambda: rf.Window.transposed(8, 0),
+        lambda: rf.Window.resampled(8, 0),
+        lambda: rf.Window.resampled(8, 16, "cubic"),
+        lambda: rf.Window.adaptive(8, None),
+        lambda: rf.Window.everything(-8),
+        lambda: rf.Window.past(2.0),
+    ],
+)
+def test_windows_are_checked(build):
+    with pytest.raises(ValueError, match="Received: "):
+        build()
+
+
+def test_numbers_of_numpy_are_numbers():
+    kernel, stride = np.int64(3), np.int32(2)
+    assert rf.Window.sliding(np.int64(8), kernel, stride) == rf.Window.sliding(8, 3, 2)
+
+
+def test_causal_padding_is_all_before():
+    window = rf.Window.sliding(8, 3, padding="causal", dilation=2)
+    assert window == rf.Window(((-4, -2, 0),), 1, 8)
