@@ -11,7 +11,7 @@ whose accuracy we could not read at its source, has none.
 import keras
 from measure import report
 
-from companion.complexity import count_macs, count_params, measured_calls
+from companion.complexity import count_macs, count_params, layer_costs
 from companion.layers import RadialBasis, SelectiveKernel, TableConv2D
 from companion.models import MODELS
 from companion.receptive_field import receptive_field
@@ -125,14 +125,13 @@ def depth(model):
     which only weigh what passes, do not count.
     """
     longest, kept = {}, []
-    for _, operation, inputs, outputs in measured_calls(model, None):
-        own = 2 * isinstance(operation, keras.layers.SeparableConv2D) or isinstance(
-            operation, WEIGHTED
-        )
-        below = max((longest[id(tensor)] for tensor in inputs), default=0)
-        for tensor in outputs:
+    for cost in layer_costs(model, None):
+        own = 2 * isinstance(cost.operation, keras.layers.SeparableConv2D)
+        own = own or isinstance(cost.operation, WEIGHTED)
+        below = max((longest[id(tensor)] for tensor in cost.inputs), default=0)
+        for tensor in cost.outputs:
             longest[id(tensor)] = below + own
-        kept.append(outputs)  # an id is free again once its tensor is gone
+        kept.append(cost)  # an id is free again once its tensor is gone
     return max(longest.values())
 
 

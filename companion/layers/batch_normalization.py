@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from companion.complexity.rules import layer_macs, no_products
 from companion.layers.fast_path import accelerator, compiled_by_xla
+from companion.receptive_field import element_wise, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -103,3 +105,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _average(self, moving, new):
         old = ops.cast(moving, "float32")
         moving.assign(old * self.momentum + new * (1 - self.momentum))
+
+
+kernel_geometry.register(BatchNormalization, element_wise)
+layer_macs.register(BatchNormalization, no_products)

@@ -4,7 +4,9 @@ import keras
 from keras import ops
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs, no_products
 from companion.layers.inputs import channels_of
+from companion.receptive_field import element_wise, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -58,3 +60,7 @@ class ChannelShuffle(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "groups": self.groups}
+
+
+kernel_geometry.register(ChannelShuffle, element_wise)
+layer_macs.register(ChannelShuffle, no_products)

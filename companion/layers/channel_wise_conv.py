@@ -1,10 +1,14 @@
 """Channel-wise convolution: Gao, Wang, Ji, *ChannelNets* (2018)."""
 
+import math
+
 import keras
 from keras import ops
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs
 from companion.layers.inputs import channels_of
+from companion.receptive_field import element_wise, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -113,3 +117,13 @@ class ChannelWiseConv(keras.layers.Layer):
             "groups": self.groups,
             "padding": self.padding,
         }
+
+
+kernel_geometry.register(ChannelWiseConv, element_wise)
+
+
+@layer_macs.register(ChannelWiseConv)
+def _macs(layer, input_shape, output_shape):
+    """Each kernel at its places along the channels, at every position."""
+    places = output_shape[-1] // layer.groups
+    return math.prod(layer.kernel.shape) * places * math.prod(output_shape[1:-1])

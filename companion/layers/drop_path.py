@@ -4,6 +4,8 @@ import keras
 from keras import ops
 
 from companion.arguments import integer, number
+from companion.complexity.rules import layer_macs, no_products
+from companion.receptive_field import element_wise, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -63,3 +65,7 @@ class DropPath(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+kernel_geometry.register(DropPath, element_wise)
+layer_macs.register(DropPath, no_products)

@@ -1,11 +1,20 @@
 """Global context: Cao, Xu, Lin, Wei, Hu, *GCNet* (2019)."""
 
+import math
+
 import keras
 from keras import ops
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs
 from companion.layers.composite import Composite
 from companion.layers.inputs import channels_of
+from companion.receptive_field import (
+    Window,
+    element_wise,
+    kernel_geometry,
+    local_geometry,
+)
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -95,3 +104,19 @@ class GlobalContext(Composite, keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "ratio": self.ratio}
+
+
+@kernel_geometry.register(GlobalContext)
+def _geometry(layer, size):
+    return [Window.everything(units, units) for units in size]
+
+
+local_geometry.register(GlobalContext, element_wise)
+
+
+@layer_macs.register(GlobalContext)
+def _macs(layer, input_shape, output_shape):
+    """A 1x1 convolution to one map, the sum that it weighs, and two dense layers."""
+    positions, channels = math.prod(input_shape[1:-1]), input_shape[-1]
+    once = layer.reduce.kernel, layer.expand.kernel
+    return 2 * positions * channels + sum(math.prod(kernel.shape) for kernel in once)

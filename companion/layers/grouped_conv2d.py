@@ -1,13 +1,16 @@
 """Grouped convolution: Krizhevsky, Sutskever, Hinton (2012), section 3.5."""
 
 import functools
+import math
 
 import keras
 from keras import ops
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs
 from companion.layers.fast_path import accelerator, compiled_by_xla
 from companion.layers.inputs import channels_of, convolution_sizes
+from companion.receptive_field import Window, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -143,3 +146,18 @@ def _gradient_exists(dtype):
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
         return False
     return True
+
+
+@kernel_geometry.register(GroupedConv2D)
+def _geometry(layer, size):
+    axes = zip(size, layer.kernel_size, layer.strides, layer.dilation_rate, strict=True)
+    return [
+        Window.sliding(units, kernel, stride, layer.padding, dilation)
+        for units, kernel, stride, dilation in axes
+    ]
+
+
+@layer_macs.register(GroupedConv2D)
+def _macs(layer, input_shape, output_shape):
+    """The kernel of a group is that smaller."""
+    return math.prod(layer.kernel.shape) * math.prod(output_shape[1:-1])

@@ -1,12 +1,16 @@
 """Interleaved group convolution: Zhang, Qi, Xiao, Wang, *IGCNets* (2017)."""
 
+import math
+
 import keras
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs
 from companion.layers.channel_shuffle import ChannelShuffle
 from companion.layers.composite import Composite
 from companion.layers.grouped_conv2d import GroupedConv2D
 from companion.layers.inputs import channels_of
+from companion.receptive_field import Window, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -132,3 +136,16 @@ class InterleavedGroupConv2D(Composite, keras.layers.Layer):
             "kernel_size": self.kernel_size,
             "use_bias": self.use_bias,
         }
+
+
+@kernel_geometry.register(InterleavedGroupConv2D)
+def _geometry(layer, size):
+    return [Window.sliding(units, layer.kernel_size, padding="same") for units in size]
+
+
+@layer_macs.register(InterleavedGroupConv2D)
+def _macs(layer, input_shape, output_shape):
+    """Two grouped convolutions; the permutations are free."""
+    kernels = layer.primary.kernel, layer.secondary.kernel
+    weights = sum(math.prod(kernel.shape) for kernel in kernels)
+    return weights * math.prod(output_shape[1:-1])

@@ -5,7 +5,9 @@ import numpy as np
 from keras import ops
 
 from companion.arguments import integer, number
+from companion.complexity.rules import layer_macs, no_products
 from companion.layers.inputs import channels_of
+from companion.receptive_field import element_wise, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -92,3 +94,7 @@ class LocalResponseNormalization(keras.layers.Layer):
             "alpha": self.alpha,
             "beta": self.beta,
         }
+
+
+kernel_geometry.register(LocalResponseNormalization, element_wise)
+layer_macs.register(LocalResponseNormalization, no_products)

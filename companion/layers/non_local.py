@@ -1,12 +1,21 @@
 """Non-local block: Wang, Girshick, Gupta, He, *Non-local Neural Networks* (2018)."""
 
+import math
+
 import keras
 from keras import ops
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs
 from companion.layers.batch_normalization import BatchNormalization
 from companion.layers.composite import Composite
 from companion.layers.inputs import channels_of
+from companion.receptive_field import (
+    Window,
+    element_wise,
+    kernel_geometry,
+    local_geometry,
+)
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -110,3 +119,18 @@ def _flat(x):
     """(b, h, w, c) to (b, h w, c): all positions in one axis, row by row."""
     batch, height, width, channels = ops.shape(x)
     return ops.reshape(x, (batch, height * width, channels))
+
+
+@kernel_geometry.register(NonLocal)
+def _geometry(layer, size):
+    return [Window.everything(units, units) for units in size]
+
+
+local_geometry.register(NonLocal, element_wise)
+
+
+@layer_macs.register(NonLocal)
+def _macs(layer, input_shape, output_shape):
+    """Four 1x1 convolutions; every position meets every other, twice."""
+    positions, (channels, units) = math.prod(input_shape[1:-1]), layer.g.kernel.shape
+    return 4 * positions * channels * units + 2 * positions**2 * units

@@ -1,11 +1,15 @@
 """Euclidean radial basis functions: LeCun et al. (1998), section II-B, equation 7."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from companion.arguments import real_numbers
+from companion.complexity.rules import layer_macs
 from companion.layers.inputs import channels_of
+from companion.receptive_field import element_wise, kernel_geometry
 
 FLOAT16_MAX = 65504.0
 
@@ -88,3 +92,12 @@ class RadialBasis(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "codes": self.codes}
+
+
+kernel_geometry.register(RadialBasis, element_wise)
+
+
+@layer_macs.register(RadialBasis)
+def _macs(layer, input_shape, output_shape):
+    """A squared difference and its addition for every number of every code."""
+    return math.prod(layer.weights[0].shape)

@@ -1,13 +1,17 @@
 """Selective kernels: Li, Wang, Hu, Yang, *Selective Kernel Networks* (2019)."""
 
+import math
+
 import keras
 from keras import ops
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs
 from companion.layers.batch_normalization import BatchNormalization
 from companion.layers.composite import Composite
 from companion.layers.grouped_conv2d import GroupedConv2D
 from companion.layers.inputs import channels_of
+from companion.receptive_field import Window, kernel_geometry, local_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -151,3 +155,24 @@ class SelectiveKernel(Composite, keras.layers.Layer):
 
 def _pad(x, rows):
     return ops.pad(x, ((0, 0), (rows, rows), (rows, rows), (0, 0)))
+
+
+@kernel_geometry.register(SelectiveKernel)
+def _geometry(layer, size):
+    return [Window.everything(units, -(-units // layer.strides)) for units in size]
+
+
+@local_geometry.register(SelectiveKernel)
+def _local_geometry(layer, size):
+    """The 5x5, which is the larger of the two."""
+    return [Window.sliding(units, 3, layer.strides, 2, dilation=2) for units in size]
+
+
+@layer_macs.register(SelectiveKernel)
+def _macs(layer, input_shape, output_shape):
+    """Two convolutions; two dense layers, once for the whole map."""
+    everywhere = layer.small.kernel, layer.large.kernel
+    once = layer.reduce.kernel, layer.expand.kernel
+    convolutions = sum(math.prod(kernel.shape) for kernel in everywhere)
+    choice = sum(math.prod(kernel.shape) for kernel in once)
+    return convolutions * math.prod(output_shape[1:-1]) + choice

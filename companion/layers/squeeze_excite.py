@@ -1,11 +1,20 @@
 """Squeeze and excitation: Hu, Shen, Sun, *Squeeze-and-Excitation Networks* (2018)."""
 
+import math
+
 import keras
 from keras import ops
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs
 from companion.layers.composite import Composite
 from companion.layers.inputs import channels_of
+from companion.receptive_field import (
+    Window,
+    element_wise,
+    kernel_geometry,
+    local_geometry,
+)
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -116,3 +125,17 @@ class SqueezeExcite(Composite, keras.layers.Layer):
             "gate": keras.activations.serialize(self.gate),
             "use_bias": self.use_bias,
         }
+
+
+@kernel_geometry.register(SqueezeExcite)
+def _geometry(layer, size):
+    return [Window.everything(units, units) for units in size]
+
+
+local_geometry.register(SqueezeExcite, element_wise)
+
+
+@layer_macs.register(SqueezeExcite)
+def _macs(layer, input_shape, output_shape):
+    """Two dense layers, once for the whole map; the scaling is element-wise."""
+    return math.prod(layer.reduce.kernel.shape) + math.prod(layer.expand.kernel.shape)

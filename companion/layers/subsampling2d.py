@@ -4,7 +4,9 @@ import keras
 from keras import ops
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs, no_products
 from companion.layers.inputs import channels_of
+from companion.receptive_field import Window, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -98,3 +100,12 @@ class Subsampling2D(keras.layers.Layer):
             ),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
         }
+
+
+@kernel_geometry.register(Subsampling2D)
+def _geometry(layer, size):
+    pool = layer.pool_size
+    return [Window.sliding(units, pool, stride=pool) for units in size]
+
+
+layer_macs.register(Subsampling2D, no_products)

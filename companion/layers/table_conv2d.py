@@ -1,10 +1,13 @@
 """Convolution with a connection table: LeCun et al. (1998), section II-B, table I."""
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from companion.arguments import integer
+from companion.complexity.rules import layer_macs
 from companion.layers.inputs import channels_of, convolution_sizes
 
 
@@ -121,3 +124,9 @@ def _rows(table):
             f"Received: table={table}"
         )
     return rows
+
+
+@layer_macs.register(TableConv2D)
+def _macs(layer, input_shape, output_shape):
+    """The whole kernel at every output position."""
+    return math.prod(layer.kernel.shape) * math.prod(output_shape[1:-1])

@@ -5,7 +5,7 @@ from keras import layers
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from companion.arguments import integer
-from companion.complexity import macs_of_call, measured_calls
+from companion.complexity import layer_costs
 from companion.layers import SqueezeExcite
 from companion.plotting.arguments import check_ax
 
@@ -71,12 +71,13 @@ def label_of(operation):
 def rows_of(model):
     """The rows of a block, each with the rows that it reads."""
     rows, makers = [], {}
-    for _, operation, inputs, outputs in measured_calls(model, None):
+    for cost in layer_costs(model):
+        operation, inputs, outputs = cost.operation, cost.inputs, cost.outputs
         sources = list(dict.fromkeys(makers[id(tensor)] for tensor in inputs))
         row, shape = None, outputs[0].shape
         if not inputs:
             row = Row("input", "input", shape, [])
-        elif macs_of_call(operation, inputs, outputs):
+        elif cost.macs:
             kind = "gates" if isinstance(operation, SqueezeExcite) else "layer"
             row = Row(kind, label_of(operation), shape, sources)
             row.activation = None if kind == "gates" else activation_of(operation)

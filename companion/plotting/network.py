@@ -14,7 +14,7 @@ from matplotlib.patches import FancyArrowPatch, Patch, Polygon
 from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 
-from companion.complexity import macs_of_call, measured_calls, values
+from companion.complexity import layer_costs
 from companion.plotting.arguments import check_ax
 
 __all__ = ["plot_network", "plot_shapes", "plot_towers"]
@@ -123,7 +123,9 @@ def makes_volume(operation, inputs, outputs, macs):
     """Whether it multiplied, merged, or changed the number of values."""
     if type(operation).__name__.startswith(("ZeroPadding", "Cropping")):
         return False
-    changed = len(inputs) != 1 or values(inputs) != values(outputs)
+    changed = len(inputs) != 1 or math.prod(inputs[0].shape) != sum(
+        math.prod(output.shape) for output in outputs
+    )
     return macs or changed or kind_of(operation, inputs) == "pooling"
 
 
@@ -134,11 +136,12 @@ def volumes_of(model, names=None, input_shape=None):
             f"`layers` must be a list of names. Received: layers={names!r}"
         )
     volumes, makers = [], {}
-    graph = list(measured_calls(model, input_shape))
-    for name, operation, inputs, outputs in graph:
+    graph = layer_costs(model, input_shape)
+    for cost in graph:
+        name, operation, macs = cost.name, cost.operation, cost.macs
+        inputs, outputs = cost.inputs, cost.outputs
         parents = [volume for tensor in inputs for volume in makers[id(tensor)]]
         parents = list({id(volume): volume for volume in parents}.values())
-        macs = macs_of_call(operation, inputs, outputs)
         if names is None:
             drawn = makes_volume(operation, inputs, outputs, macs)
         else:

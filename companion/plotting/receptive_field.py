@@ -146,9 +146,9 @@ def plot_effective_receptive_field(weights, *, box=None, ax=None):
 
     Example:
 
-    >>> from companion.receptive_field import Box
+    >>> from companion.receptive_field import Region
     >>> weights = np.outer(np.hanning(15), np.hanning(15))
-    >>> ax = plot_effective_receptive_field(weights, box=Box(1, 1, 14, 14))
+    >>> ax = plot_effective_receptive_field(weights, box=Region(1, 1, 14, 14))
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['1 σ = 2.5 px', '2 σ', 'theoretical: 13 × 13']
     """

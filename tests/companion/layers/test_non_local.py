@@ -82,10 +82,10 @@ def test_scalar_products_do_not_overflow_in_float16():
 
 
 def test_multiply_adds():
-    """Four 1x1 convolutions; the attention itself is not counted."""
+    """Four 1x1 convolutions; 72 x 72 scores, and the sums that they weigh."""
     image = keras.Input((9, 8, 32))
     model = keras.Model(image, NonLocal(5)(image))
-    assert count_macs(model) == 9 * 8 * 4 * 32 * 5
+    assert count_macs(model) == 9 * 8 * 4 * 32 * 5 + 2 * 72 * 72 * 5
 
 
 def test_field_with_and_without_attention():
