@@ -1,0 +1,306 @@
+"""What a block of a network must do: a function from a tensor to a tensor."""
+
+import keras
+import numpy as np
+
+from companion.conformance.layers import training_parts
+from companion.conformance.probes import (
+    alike,
+    gradients,
+    input_sizes,
+    run,
+    sample,
+    scatter_weights,
+)
+from companion.conformance.report import (
+    NotJudged,
+    Report,
+    Unexpected,
+    described,
+    expect,
+    judge,
+    raise_first,
+    register,
+)
+from companion.conformance.transplant import expect_shapes, transplant
+from companion.conformance.world import SEED
+
+BLOCK_CHECKS = {}
+
+SCALES = (1, 40)
+TOLERANCE = 0.01  # wide enough for another epsilon in batch normalization
+
+
+def check_block(
+    block, reference, input_shape, cases=((),), *, mistakes=None, without=()
+):
+    """Check a block against a right one that gets the same weights.
+
+    The weights of the block are moved into the reference, whatever the order of its
+    layers; then outputs at inference and in training and gradients must agree. How
+    the layers are called and arranged in the code does not matter.
+
+    Args:
+        block: Function `(x, *case) -> y` of Keras tensors.
+        reference: The same, right. If several answers are right, for instance with a
+            bias and without, a list of them: the one with the block's weights is taken.
+        input_shape: `(height, width, channels)`, all different.
+        cases: Tuples of further arguments, each tried. Choose widths that differ, or
+            branches of one shape may be taken for one another.
+        mistakes: Known wrong blocks: `{sentence: function}`. An answer that equals one
+            of them in all cases gets its sentence as the hint.
+        without: Names of checks that do not apply.
+
+    Raises:
+        ConformanceError: When a check fails.
+        NotJudged: If a reference itself raises.
+        ValueError: If sizes are equal, or a name in `without` is no check.
+
+    Example:
+
+    >>> from keras import layers
+    >>> def right(x, stride):
+    ...     y = layers.Conv2D(3, 3, stride, "same")(x)
+    ...     return layers.ReLU()(layers.BatchNormalization()(y))
+    >>> def linear(x, stride):
+    ...     return layers.BatchNormalization()(layers.Conv2D(3, 3, stride, "same")(x))
+    >>> check_block(right, right, (6, 5, 4), cases=[(1,), (2,)])
+    >>> try:
+    ...     check_block(linear, right, (6, 5, 4), cases=[(1,), (2,)],
+    ...                 mistakes={"Where is the activation?": linear})
+    ... except AssertionError as error:
+    ...     print(str(error)[:27], "...", str(error)[-24:])
+    [values] Called with (1,),  ... Where is the activation?
+    """
+    raise_first(_results(block, reference, input_shape, cases, mistakes, without))
+
+
+def report_block(
+    block, reference, input_shape, cases=((),), *, mistakes=None, without=()
+):
+    """Run all checks of `check_block` and report them at once.
+
+    Args, Raises: as for `check_block`, but neither a failure nor a broken reference
+    raises.
+
+    Returns:
+        A `Report`.
+
+    Example:
+
+    >>> from keras import layers
+    >>> report = report_block(lambda x: x, layers.ReLU(), (6, 5, 4))
+    >>> [result.check for result in report.failures]
+    ['values']
+    """
+    return Report(
+        tuple(_results(block, reference, input_shape, cases, mistakes, without))
+    )
+
+
+def _results(block, reference, input_shape, cases, mistakes, without):
+    references = reference if isinstance(reference, (list, tuple)) else [reference]
+    for name, functions in (("block", [block]), ("reference", references)):
+        if not all(map(callable, functions)):
+            raise ValueError(
+                f"`{name}` must be a function (x, ...) -> y of Keras tensors. "
+                f"Received: {name}={functions}"
+            )
+    subject = (block, input_sizes(input_shape), [tuple(case) for case in cases])
+    given = {"references": references, "mistakes": mistakes or {}}
+    return judge(BLOCK_CHECKS, subject, given, without)
+
+
+def network(block, input_shape, case):
+    """The block alone in a model."""
+    image = keras.Input(input_shape)
+    return keras.Model(image, block(image, *case))
+
+
+def right_network(net, input_shape, case, given):
+    """The first reference with the weights of the net, or the first of all."""
+    try:
+        nets = [network(each, input_shape, case) for each in given["references"]]
+    except Exception as error:
+        raise NotJudged(f"The reference itself raised {described(error)}") from error
+    for each in nets:
+        try:
+            expect_shapes(net, each)
+        except Unexpected:
+            continue
+        return each
+    return nets[0]
+
+
+@register(BLOCK_CHECKS, "Call it on `keras.Input(...)` yourself and look at the line.")
+def check_block_runs(block, input_shape, cases, given):
+    """The block takes a Keras tensor and returns one."""
+    for case in cases:
+        y = block(keras.Input(input_shape), *case)
+        expect(y is not None, "The block returned None.", "Is a `return` missing?")
+        kind = type(y).__name__
+        expect(
+            keras.backend.is_keras_tensor(y),
+            f"The block returned an object of the type {kind}.",
+            "It returns one Keras tensor: the output of its last layer.",
+        )
+        run(network(block, input_shape, case), sample(input_shape))
+
+
+@register(
+    BLOCK_CHECKS,
+    "Follow height, width and channels through the layers: where is the stride, what "
+    "is the padding, which width has the last layer?",
+    needs=("runs",),
+)
+def check_block_shape(block, input_shape, cases, given):
+    """The output has the right shape."""
+    for case in cases:
+        net = network(block, input_shape, case)
+        right = right_network(net, input_shape, case, given)
+        if net.output.shape != right.output.shape:
+            raise _named(
+                f"{_called(case)}the output has the wrong shape, {net.output.shape}.",
+                block, input_shape, cases, given,
+            )  # fmt: skip
+
+
+@register(
+    BLOCK_CHECKS,
+    "Go through the layers one by one: kernel sizes, widths, groups, biases, "
+    "normalization; and is a projection where none is needed, or none where one is?",
+    needs=("runs",),
+)
+def check_block_weights(block, input_shape, cases, given):
+    """The weights have the right shapes, and they learn."""
+    for case in cases:
+        net = network(block, input_shape, case)
+        right = right_network(net, input_shape, case, given)
+        try:
+            expect_shapes(net, right)
+        except Unexpected as error:
+            raise _named(
+                f"{_called(case)}{_lower(error)}", block, input_shape, cases, given
+            ) from None
+        found, wanted = len(net.trainable_weights), len(right.trainable_weights)
+        expect(
+            found >= wanted,
+            f"{_called(case)}weights that should learn do not.",
+            "Is `trainable=False` written somewhere?",
+        )
+
+
+@register(
+    BLOCK_CHECKS,
+    "The weights are right, so look at what has none: activations, their place and "
+    "kind, shortcuts, strides, pooling, and the order of the layers.",
+    needs=("runs", "shape", "weights"),
+)
+def check_block_values(block, input_shape, cases, given):
+    """With the same weights, the output at inference is that of the reference."""
+    for case in cases:
+        net = network(block, input_shape, case)
+        right = right_network(net, input_shape, case, given)
+        wrong = _difference(net, right, input_shape)
+        if wrong:
+            raise _named(
+                f"{_called(case)}{wrong:.0%} of the output values are wrong.",
+                block, input_shape, cases, given,
+            )  # fmt: skip
+
+
+@register(
+    BLOCK_CHECKS,
+    "It is right at inference and not in training: is `training` written into a call, "
+    "or is a dropout missing or too much?",
+    needs=("runs", "shape", "weights", "values"),
+)
+def check_block_training(block, input_shape, cases, given):
+    """In training, batches are normalized and units dropped as in the reference."""
+    for case in cases:
+        net = network(block, input_shape, case)
+        right = right_network(net, input_shape, case, given)
+        scatter_weights(net, signs=True)
+        transplant(net, right)
+        x = sample(input_shape)
+        twice = [[run(each, x, True) for _ in range(2)] for each in (net, right)]
+        random = [not np.array_equal(*outputs) for outputs in twice]
+        expect(
+            random[0] == random[1],
+            f"{_called(case)}it draws {'' if random[0] else 'no '}random numbers.",
+        )
+        same = random[0] or alike(twice[0][0], twice[1][0], TOLERANCE)
+        expect(same, f"{_called(case)}the output in training is wrong.")
+        parts = len(training_parts(net)), len(training_parts(right))
+        expect(parts[0] >= parts[1], f"{_called(case)}a part is frozen in training.")
+
+
+@register(
+    BLOCK_CHECKS,
+    "The values are right, and what flows back is not: is there a `stop_gradient`, a "
+    "rounding or a detour through NumPy on one of the ways?",
+    needs=("runs", "shape", "weights", "values"),
+)
+def check_block_gradient(block, input_shape, cases, given):
+    """The gradients of the input and of all weights are those of the reference."""
+    for case in cases:
+        net = network(block, input_shape, case)
+        right = right_network(net, input_shape, case, given)
+        scatter_weights(net, signs=True)
+        pairs = {id(a): id(b) for a, b in transplant(net, right)}
+        x = sample(input_shape)
+        shape = run(net, x).shape
+        toward = np.random.default_rng(SEED).standard_normal(shape).astype("float32")
+        image, *mine = gradients(net, x, toward)
+        right_image, *others = gradients(right, x, toward)
+        theirs = dict(zip(map(id, right.trainable_weights), others, strict=True))
+        compared = [("the input", image, right_image)]
+        for weight, gradient in zip(net.trainable_weights, mine, strict=True):
+            if pairs[id(weight)] in theirs:
+                compared.append((weight.path, gradient, theirs[pairs[id(weight)]]))
+        largest = max(np.linalg.norm(wanted) for _, _, wanted in compared)
+        for name, gradient, wanted in compared:
+            room = 0.05 * np.linalg.norm(wanted) + 1e-3 * largest
+            expect(
+                np.linalg.norm(gradient - wanted) <= room,
+                f"{_called(case)}the gradient with respect to {name} is wrong.",
+            )
+
+
+def _difference(net, right, input_shape):
+    """The part of the output that differs with the same weights; 0 if none does."""
+    scatter_weights(net, signs=True)
+    transplant(net, right)
+    for scale in SCALES:
+        x = scale * sample(input_shape)
+        y, expected = run(net, x), run(right, x)
+        if not alike(y, expected, TOLERANCE):
+            room = TOLERANCE * max(1.0, np.abs(expected).max())
+            return np.mean(~(np.abs(y - expected) <= room))
+    return 0
+
+
+def _named(observed, block, input_shape, cases, given):
+    """A failure, with the sentence of the known mistake that the block makes."""
+    for sentence, wrong in given["mistakes"].items():
+        if all(_makes(block, wrong, input_shape, case) for case in cases):
+            return Unexpected(observed, sentence)
+    return Unexpected(observed)
+
+
+def _makes(block, wrong, input_shape, case):
+    try:
+        net, twin = (network(each, input_shape, case) for each in (block, wrong))
+        same = net.output.shape == twin.output.shape
+        return same and not _difference(net, twin, input_shape)
+    except Unexpected:
+        return False
+
+
+def _called(case):
+    return f"Called with {case}, " if case else "Alone in a network, "
+
+
+def _lower(error):
+    text = str(error)
+    return text[0].lower() + text[1:]
