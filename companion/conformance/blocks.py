@@ -293,7 +293,7 @@ def _makes(block, wrong, input_shape, case):
         net, twin = (network(each, input_shape, case) for each in (block, wrong))
         same = net.output.shape == twin.output.shape
         return same and not _difference(net, twin, input_shape)
-    except Unexpected:
+    except Exception:  # another set of weights, or a mistake that does not run here
         return False
 
 

@@ -12,7 +12,7 @@ from companion.conformance import (
 )
 
 draw = np.random.default_rng(4).normal
-CASES = [(draw(size=(4, 3, 6)), 1), (draw(size=(2, 5, 4)), 3)]
+CASES = [(draw(size=(4, 3, 6)), 1), (draw(size=(5, 2, 4)), 3)]
 
 
 def right(maps, channel):

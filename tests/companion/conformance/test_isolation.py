@@ -12,7 +12,7 @@ import pytest
 from companion.conformance import isolated, load_submission, report_layer
 
 sys.path.append(str(Path(__file__).parent))
-from isolated_grader import grade  # noqa: E402  importable by the other process
+from isolated_grader import grade
 
 SUBMISSION = """
 import os, sys, time
@@ -70,10 +70,10 @@ def test_a_process_that_does_not_come_back(submit, body, kind, said):
     assert said in report[kind].observed
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits address space")
 def test_a_process_that_takes_all_memory(submit):
     report = isolated(grade, submit("x = bytearray(2**31)"), mebibytes=1024)
-    assert "MemoryError" in report["runs"].observed
+    stopped = "MemoryError" in report["runs"].observed
+    assert stopped == (sys.platform == "linux")
 
 
 def test_a_file_that_cannot_be_read_as_python(submit):
