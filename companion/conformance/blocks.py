@@ -22,7 +22,7 @@ from companion.conformance.report import (
     raise_first,
     register,
 )
-from companion.conformance.transplant import expect_shapes, transplant
+from companion.conformance.transplant import expect_shapes, shapes_of, transplant
 from companion.conformance.world import SEED
 
 BLOCK_CHECKS = {}
@@ -43,7 +43,7 @@ def check_block(
     Args:
         block: Function `(x, *case) -> y` of Keras tensors.
         reference: The same, right. If several answers are right, for instance with a
-            bias and without, a list of them: the one with the block's weights is taken.
+            bias and without, a list of them: the one that fits best is taken.
         input_shape: `(height, width, channels)`, all different.
         cases: Tuples of further arguments, each tried. Choose widths that differ, or
             branches of one shape may be taken for one another.
@@ -118,18 +118,17 @@ def network(block, input_shape, case):
 
 
 def right_network(net, input_shape, case, given):
-    """The first reference with the weights of the net, or the first of all."""
+    """The reference with the net's weights and outputs, or at least its weights."""
     try:
         nets = [network(each, input_shape, case) for each in given["references"]]
     except Exception as error:
         raise NotJudged(f"The reference itself raised {described(error)}") from error
-    for each in nets:
-        try:
-            expect_shapes(net, each)
-        except Unexpected:
-            continue
-        return each
-    return nets[0]
+    alike_in_weights = [each for each in nets if shapes_of(each) == shapes_of(net)]
+    if len(alike_in_weights) > 1:
+        for each in alike_in_weights:
+            if not _difference(net, each, input_shape):
+                return each
+    return (alike_in_weights or nets)[0]
 
 
 @register(BLOCK_CHECKS, "Call it on `keras.Input(...)` yourself and look at the line.")
@@ -269,6 +268,8 @@ def check_block_gradient(block, input_shape, cases, given):
 
 def _difference(net, right, input_shape):
     """The part of the output that differs with the same weights; 0 if none does."""
+    if net.output.shape != right.output.shape:
+        return 1
     scatter_weights(net, signs=True)
     transplant(net, right)
     for scale in SCALES:
@@ -291,8 +292,7 @@ def _named(observed, block, input_shape, cases, given):
 def _makes(block, wrong, input_shape, case):
     try:
         net, twin = (network(each, input_shape, case) for each in (block, wrong))
-        same = net.output.shape == twin.output.shape
-        return same and not _difference(net, twin, input_shape)
+        return not _difference(net, twin, input_shape)
     except Exception:  # another set of weights, or a mistake that does not run here
         return False
 

@@ -150,9 +150,9 @@ EITHER = [module, functools.partial(module, norm=True)]
 part = functools.partial
 
 RIGHT = {  # name: block, reference, cases
-    "the residual block of the package": (
+    "the residual block of the package, padded as in other frameworks": (
         lambda x, filters, stride: blocks.basic(x, filters, stride, "b"),
-        basic,
+        [basic, lambda x, *case: blocks.basic(x, *case, "right")],
         RESIDUAL,
     ),
     "a residual block, shortcut first": (basic_shortcut_first, basic, RESIDUAL),
@@ -160,7 +160,7 @@ RIGHT = {  # name: block, reference, cases
     "a dense block": (dense, dense, DENSE),
     "the inverted residual of the package": (
         lambda x, *case: blocks.inverted_residual(x, *case, "b"),
-        inverted,
+        [inverted, lambda x, *case: blocks.inverted_residual(x, *case, "right")],
         MOBILE,
     ),
     "a module with batch norm": (part(module, norm=True), EITHER, WIDTHS),
