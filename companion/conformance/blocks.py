@@ -1,5 +1,7 @@
 """What a block of a network must do: a function from a tensor to a tensor."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -106,44 +108,101 @@ def _results(block, reference, input_shape, cases, mistakes, without):
                 f"`{name}` must be a function (x, ...) -> y of Keras tensors. "
                 f"Received: {name}={functions}"
             )
-    subject = (block, input_sizes(input_shape), [tuple(case) for case in cases])
-    given = {"references": references, "mistakes": mistakes or {}}
-    return judge(BLOCK_CHECKS, subject, given, without)
+    answer = Answer(block, input_sizes(input_shape), cases, references)
+    return judge(BLOCK_CHECKS, (answer,), {"mistakes": mistakes or {}}, without)
 
 
 def network(block, input_shape, case):
-    """The block alone in a model."""
+    """The block alone in a model, its weights scattered."""
     image = keras.Input(input_shape)
-    return keras.Model(image, block(image, *case))
+    model = keras.Model(image, block(image, *case))
+    scatter_weights(model, signs=True)
+    return model
 
 
-def right_network(net, input_shape, case, given):
-    """The reference with the net's weights and outputs, or at least its weights."""
-    try:
-        nets = [network(each, input_shape, case) for each in given["references"]]
-    except Exception as error:
-        raise NotJudged(f"The reference itself raised {described(error)}") from error
-    alike_in_weights = [each for each in nets if shapes_of(each) == shapes_of(net)]
-    if len(alike_in_weights) > 1:
-        for each in alike_in_weights:
-            if not _difference(net, each, input_shape):
-                return each
-    return (alike_in_weights or nets)[0]
+class Answer:
+    """A block and right ones, each built once for every case.
+
+    Attributes:
+        cases: tuples of arguments.
+        x: a batch of images.
+    """
+
+    def __init__(self, block, input_shape, cases, references):
+        self.block, self.references = block, references
+        self.input_shape = input_shape
+        self.cases = [tuple(case) for case in cases]
+        self.x = sample(input_shape)
+        self.net = functools.cache(self._net)
+        self.right = functools.cache(self._right)
+
+    def pairs(self):
+        """For each case: how to call it in words, the network, the right one."""
+        for number, case in enumerate(self.cases):
+            words = f"Called with {case}, " if case else "Alone in a network, "
+            yield words, self.net(number), self.right(number)
+
+    def makes(self, mistake):
+        """Whether the block equals a wrong one in all cases."""
+        try:
+            return not any(
+                self.difference(net, network(mistake, self.input_shape, case))
+                for (_, net, _), case in zip(self.pairs(), self.cases, strict=True)
+            )
+        except Exception:  # other weights, or a mistake that does not run here
+            return False
+
+    def difference(self, net, right):
+        """The part of the output that differs with the same weights; 0 if none does."""
+        if net.output.shape != right.output.shape:
+            return 1
+        transplant(net, right)
+        for scale in SCALES:
+            y, expected = run(net, scale * self.x), run(right, scale * self.x)
+            if not alike(y, expected, TOLERANCE):
+                room = TOLERANCE * max(1.0, np.abs(expected).max())
+                return np.mean(~(np.abs(y - expected) <= room))
+        return 0
+
+    def _net(self, number):
+        return network(self.block, self.input_shape, self.cases[number])
+
+    def _right(self, number):
+        """The reference with the net's weights and outputs, or at least its weights."""
+        net, case = self.net(number), self.cases[number]
+        try:
+            nets = [network(each, self.input_shape, case) for each in self.references]
+        except Exception as error:
+            raise NotJudged(
+                f"The reference itself raised {described(error)}"
+            ) from error
+        fitting = [each for each in nets if shapes_of(each) == shapes_of(net)]
+        if len(fitting) > 1:
+            equal = (each for each in fitting if not self.difference(net, each))
+            return next(equal, fitting[0])
+        return (fitting or nets)[0]
+
+
+def _unexpected(observed, answer, given):
+    """A failure, with the sentence of the known mistake that the block makes."""
+    for sentence, mistake in given["mistakes"].items():
+        if answer.makes(mistake):
+            return Unexpected(observed, sentence)
+    return Unexpected(observed)
 
 
 @register(BLOCK_CHECKS, "Call it on `keras.Input(...)` yourself and look at the line.")
-def check_block_runs(block, input_shape, cases, given):
+def check_block_runs(answer, given):
     """The block takes a Keras tensor and returns one."""
-    for case in cases:
-        y = block(keras.Input(input_shape), *case)
+    for number, case in enumerate(answer.cases):
+        y = answer.block(keras.Input(answer.input_shape), *case)
         expect(y is not None, "The block returned None.", "Is a `return` missing?")
-        kind = type(y).__name__
         expect(
             keras.backend.is_keras_tensor(y),
-            f"The block returned an object of the type {kind}.",
+            f"The block returned an object of the type {type(y).__name__}.",
             "It returns one Keras tensor: the output of its last layer.",
         )
-        run(network(block, input_shape, case), sample(input_shape))
+        run(answer.net(number), answer.x)
 
 
 @register(
@@ -152,16 +211,13 @@ def check_block_runs(block, input_shape, cases, given):
     "is the padding, which width has the last layer?",
     needs=("runs",),
 )
-def check_block_shape(block, input_shape, cases, given):
+def check_block_shape(answer, given):
     """The output has the right shape."""
-    for case in cases:
-        net = network(block, input_shape, case)
-        right = right_network(net, input_shape, case, given)
-        if net.output.shape != right.output.shape:
-            raise _named(
-                f"{_called(case)}the output has the wrong shape, {net.output.shape}.",
-                block, input_shape, cases, given,
-            )  # fmt: skip
+    for called, net, right in answer.pairs():
+        shape = net.output.shape
+        if shape != right.output.shape:
+            observed = f"{called}the output has the wrong shape, {shape}."
+            raise _unexpected(observed, answer, given)
 
 
 @register(
@@ -170,21 +226,18 @@ def check_block_shape(block, input_shape, cases, given):
     "normalization; and is a projection where none is needed, or none where one is?",
     needs=("runs",),
 )
-def check_block_weights(block, input_shape, cases, given):
+def check_block_weights(answer, given):
     """The weights have the right shapes, and they learn."""
-    for case in cases:
-        net = network(block, input_shape, case)
-        right = right_network(net, input_shape, case, given)
+    for called, net, right in answer.pairs():
         try:
             expect_shapes(net, right)
         except Unexpected as error:
-            raise _named(
-                f"{_called(case)}{_lower(error)}", block, input_shape, cases, given
-            ) from None
-        found, wanted = len(net.trainable_weights), len(right.trainable_weights)
+            observed = str(error)
+            observed = f"{called}{observed[0].lower()}{observed[1:]}"
+            raise _unexpected(observed, answer, given) from None
         expect(
-            found >= wanted,
-            f"{_called(case)}weights that should learn do not.",
+            len(net.trainable_weights) >= len(right.trainable_weights),
+            f"{called}weights that should learn do not.",
             "Is `trainable=False` written somewhere?",
         )
 
@@ -195,17 +248,13 @@ def check_block_weights(block, input_shape, cases, given):
     "kind, shortcuts, strides, pooling, and the order of the layers.",
     needs=("runs", "shape", "weights"),
 )
-def check_block_values(block, input_shape, cases, given):
+def check_block_values(answer, given):
     """With the same weights, the output at inference is that of the reference."""
-    for case in cases:
-        net = network(block, input_shape, case)
-        right = right_network(net, input_shape, case, given)
-        wrong = _difference(net, right, input_shape)
+    for called, net, right in answer.pairs():
+        wrong = answer.difference(net, right)
         if wrong:
-            raise _named(
-                f"{_called(case)}{wrong:.0%} of the output values are wrong.",
-                block, input_shape, cases, given,
-            )  # fmt: skip
+            observed = f"{called}{wrong:.0%} of the output values are wrong."
+            raise _unexpected(observed, answer, given)
 
 
 @register(
@@ -214,24 +263,18 @@ def check_block_values(block, input_shape, cases, given):
     "or is a dropout missing or too much?",
     needs=("runs", "shape", "weights", "values"),
 )
-def check_block_training(block, input_shape, cases, given):
+def check_block_training(answer, given):
     """In training, batches are normalized and units dropped as in the reference."""
-    for case in cases:
-        net = network(block, input_shape, case)
-        right = right_network(net, input_shape, case, given)
-        scatter_weights(net, signs=True)
+    for called, net, right in answer.pairs():
         transplant(net, right)
-        x = sample(input_shape)
-        twice = [[run(each, x, True) for _ in range(2)] for each in (net, right)]
-        random = [not np.array_equal(*outputs) for outputs in twice]
-        expect(
-            random[0] == random[1],
-            f"{_called(case)}it draws {'' if random[0] else 'no '}random numbers.",
-        )
-        same = random[0] or alike(twice[0][0], twice[1][0], TOLERANCE)
-        expect(same, f"{_called(case)}the output in training is wrong.")
-        parts = len(training_parts(net)), len(training_parts(right))
-        expect(parts[0] >= parts[1], f"{_called(case)}a part is frozen in training.")
+        twice = [[run(each, answer.x, True) for _ in range(2)] for each in (net, right)]
+        random, right_random = (not np.array_equal(*outputs) for outputs in twice)
+        amount = "" if random else "no "
+        expect(random == right_random, f"{called}it draws {amount}random numbers.")
+        same = random or alike(twice[0][0], twice[1][0], TOLERANCE)
+        expect(same, f"{called}the output in training is wrong.")
+        found, wanted = len(training_parts(net)), len(training_parts(right))
+        expect(found >= wanted, f"{called}a part is frozen in training.")
 
 
 @register(
@@ -240,18 +283,14 @@ def check_block_training(block, input_shape, cases, given):
     "rounding or a detour through NumPy on one of the ways?",
     needs=("runs", "shape", "weights", "values"),
 )
-def check_block_gradient(block, input_shape, cases, given):
+def check_block_gradient(answer, given):
     """The gradients of the input and of all weights are those of the reference."""
-    for case in cases:
-        net = network(block, input_shape, case)
-        right = right_network(net, input_shape, case, given)
-        scatter_weights(net, signs=True)
+    for called, net, right in answer.pairs():
         pairs = {id(a): id(b) for a, b in transplant(net, right)}
-        x = sample(input_shape)
-        shape = run(net, x).shape
+        shape = (len(answer.x), *net.output.shape[1:])
         toward = np.random.default_rng(SEED).standard_normal(shape).astype("float32")
-        image, *mine = gradients(net, x, toward)
-        right_image, *others = gradients(right, x, toward)
+        image, *mine = gradients(net, answer.x, toward)
+        right_image, *others = gradients(right, answer.x, toward)
         theirs = dict(zip(map(id, right.trainable_weights), others, strict=True))
         compared = [("the input", image, right_image)]
         for weight, gradient in zip(net.trainable_weights, mine, strict=True):
@@ -262,45 +301,5 @@ def check_block_gradient(block, input_shape, cases, given):
             room = 0.05 * np.linalg.norm(wanted) + 1e-3 * largest
             expect(
                 np.linalg.norm(gradient - wanted) <= room,
-                f"{_called(case)}the gradient with respect to {name} is wrong.",
+                f"{called}the gradient with respect to {name} is wrong.",
             )
-
-
-def _difference(net, right, input_shape):
-    """The part of the output that differs with the same weights; 0 if none does."""
-    if net.output.shape != right.output.shape:
-        return 1
-    scatter_weights(net, signs=True)
-    transplant(net, right)
-    for scale in SCALES:
-        x = scale * sample(input_shape)
-        y, expected = run(net, x), run(right, x)
-        if not alike(y, expected, TOLERANCE):
-            room = TOLERANCE * max(1.0, np.abs(expected).max())
-            return np.mean(~(np.abs(y - expected) <= room))
-    return 0
-
-
-def _named(observed, block, input_shape, cases, given):
-    """A failure, with the sentence of the known mistake that the block makes."""
-    for sentence, wrong in given["mistakes"].items():
-        if all(_makes(block, wrong, input_shape, case) for case in cases):
-            return Unexpected(observed, sentence)
-    return Unexpected(observed)
-
-
-def _makes(block, wrong, input_shape, case):
-    try:
-        net, twin = (network(each, input_shape, case) for each in (block, wrong))
-        return not _difference(net, twin, input_shape)
-    except Exception:  # another set of weights, or a mistake that does not run here
-        return False
-
-
-def _called(case):
-    return f"Called with {case}, " if case else "Alone in a network, "
-
-
-def _lower(error):
-    text = str(error)
-    return text[0].lower() + text[1:]
