@@ -97,7 +97,7 @@ test-package: .venv/ready  ## the companion package
 
 test-jax: .venv/ready  ## layers, blocks, models and AdaBound on JAX
 	KERAS_BACKEND=jax $(PYTEST) -n 2 --dist loadfile tests/companion/layers \
-		tests/companion/test_conformance.py tests/companion/optimizers/test_keras_adabound.py
+		tests/companion/conformance tests/companion/optimizers/test_keras_adabound.py
 	KERAS_BACKEND=jax $(PYTEST) -n 2 --dist loadgroup -k conformance \
 		tests/companion/models tests/companion/test_blocks.py
 

@@ -246,6 +246,7 @@ CASES = {  # name: (make, shape of one sample, reference, checks that do not app
         lambda: RadialBasis([[0, 1, 2, 3, 4], [1, 1, 1, 1, 1], [2, -1, 0, 0, 5]]),
         (5,),
         radial_basis,
+        "frozen",  # codes are fixed
     ),
     "SelectiveKernel": (
         lambda: SelectiveKernel(12, groups=3, ratio=4, minimum=5, strides=2),
