@@ -81,7 +81,7 @@ class Recipe:
         )
         optimizer = keras.optimizers.SGD(
             schedule,
-            momentum=self.momentum,
+            momentum=float(self.momentum),
             nesterov=self.momentum > 0,
             weight_decay=self.decay or None,
         )
