@@ -9,23 +9,16 @@ learning rates and three seeds each.
 writes `companion/results/dense_or_residual.json`: errors after every epoch.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
+import functools
 
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import layers
+from miniature import clothes, finish, halved, options, record, train_in_two_stages
 
-from companion import blocks, data
+from companion import blocks
 from companion.complexity import count_macs, count_params
 from companion.models.densenet import bn_relu, cifar_stem
 from companion.models.resnet_cifar import conv_bn_relu, residual
-from companion.results import FOLDER
-
-FILE = FOLDER / "dense_or_residual.json"
 
 
 def classify(image, x):
@@ -62,80 +55,52 @@ NETWORKS = {
 }
 
 
-def halved(images, mean, scale):
-    """Means of 2x2 pixels, centred and scaled."""
-    quarters = images.reshape(len(images), 14, 2, 14, 2, 1).astype("float32")
-    return (quarters.mean((2, 4)) - mean) / scale
-
-
-def train(net, start, seed, rate, epochs, clothes):
-    """Errors after each epoch; the rate falls tenfold for the last fifth."""
-    keras.utils.set_random_seed(seed)
-    net.set_weights(start)
-    for variable in net.optimizer.variables:
-        variable.assign(keras.ops.zeros_like(variable))
-    pixels = clothes.x_train.astype("float32")
-    mean, scale = pixels.mean(), pixels.std()
-    drop = keras.callbacks.LearningRateScheduler(
-        lambda epoch: rate if epoch < 0.8 * epochs else rate / 10
+@functools.cache
+def compiled(name):
+    net = NETWORKS[name]()
+    net.compile(
+        keras.optimizers.SGD(momentum=0.9),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
-    history = net.fit(
-        halved(clothes.x_train, mean, scale),
-        clothes.y_train,
-        100,
-        epochs,
-        validation_data=(halved(clothes.x_test, mean, scale), clothes.y_test),
-        callbacks=[drop],
-        verbose=0,
-    ).history
-    return {
-        "training error": [round(1 - a, 4) for a in history["accuracy"]],
-        "test error": [round(1 - a, 4) for a in history["val_accuracy"]],
-    }
+    return net
+
+
+@functools.cache
+def starting_weights(name, seed):
+    keras.utils.set_random_seed(seed)
+    return NETWORKS[name]().get_weights()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--rates", type=float, nargs="+", default=[0.1, 0.02])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--write", type=Path, default=FILE)
-    chosen = parser.parse_args()
-    clothes = data.load("fashion_mnist", train=2000, test=1000)
-    costs, runs = {}, {}
-    for name, build in NETWORKS.items():
-        net = build()
-        costs[name] = {"params": count_params(net), "macs": count_macs(net)}
-        net.compile(
-            keras.optimizers.SGD(momentum=0.9),
-            "sparse_categorical_crossentropy",
-            metrics=["accuracy"],
+    chosen = options(__doc__, epochs=15, rates=(0.1, 0.02), seeds=(0, 1, 2))
+    sets = [(halved(x), y) for x, y in clothes(train=2000, test=1000)]
+
+    def train(name, rate, seed):
+        start = starting_weights(name, seed)
+        return train_in_two_stages(
+            compiled(name), start, sets, seed, rate, chosen.epochs
         )
-        for seed in chosen.seeds:
-            keras.utils.set_random_seed(seed)
-            start = build().get_weights()
-            for rate in chosen.rates:
-                run = train(net, start, seed, rate, chosen.epochs, clothes)
-                runs[f"{name}, rate {rate}, seed {seed}"] = run
-                last = {metric: errors[-1] for metric, errors in run.items()}
-                print(name, costs[name], rate, seed, last, flush=True)
-    log = {
-        "command": "python benchmarks/experiments/dense_or_residual.py "
-        f"--epochs {chosen.epochs} --rates {' '.join(map(str, chosen.rates))} "
-        f"--seeds {' '.join(map(str, chosen.seeds))}",
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": np.__version__,
+
+    tasks = [
+        (name, rate, seed)
+        for name in NETWORKS
+        for seed in chosen.seeds
+        for rate in chosen.rates
+    ]
+    runs = finish(chosen, tasks, train)
+    names = [f"{name}, rate {rate}, seed {seed}" for name, rate, seed in tasks]
+    nets = {name: build() for name, build in NETWORKS.items()}
+    record(
+        chosen,
+        images="Fashion-MNIST, 2000 for training and 1000 for testing, 14 x 14",
+        batch=100,
+        costs={
+            name: {"params": count_params(net), "macs": count_macs(net)}
+            for name, net in nets.items()
         },
-        "images": "Fashion-MNIST, 2000 for training and 1000 for testing, 14 x 14",
-        "batch": 100,
-        "costs": costs,
-        "runs": runs,
-    }
-    chosen.write.parent.mkdir(exist_ok=True)
-    chosen.write.write_text(json.dumps(log, indent=1) + "\n", "utf8")
+        runs=dict(zip(names, runs, strict=True)),
+    )
 
 
 if __name__ == "__main__":

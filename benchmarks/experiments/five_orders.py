@@ -10,21 +10,14 @@ four depths. Every network runs at two learning rates.
 writes `companion/results/five_orders.json`: errors after every epoch.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
+import functools
 
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import layers
+from miniature import clothes, finish, halved, options, record, train_in_two_stages
 
-from companion import data
 from companion.models.resnet_cifar import every_second_pixel_and_zeros
-from companion.results import FOLDER
 
-FILE = FOLDER / "five_orders.json"
 ORDERS = {  # F, and what follows the sum
     "original": ("conv bn relu conv bn", "relu"),
     "BN after sum": ("conv bn relu conv", "bn relu"),
@@ -74,79 +67,38 @@ def network(order, depth, widths=(8, 16, 32)):
     return keras.Model(image, layers.Dense(10, activation="softmax")(x))
 
 
-def halved(images, mean, scale):
-    """Means of 2x2 pixels, centred and scaled."""
-    quarters = images.reshape(len(images), 14, 2, 14, 2, 1).astype("float32")
-    return (quarters.mean((2, 4)) - mean) / scale
-
-
-def train(net, start, seed, rate, epochs, clothes):
-    """Errors after each epoch; the rate falls tenfold for the last fifth."""
+@functools.cache
+def compiled(order, depth, seed):
+    """A network, and the weights that all of its trainings start from."""
     keras.utils.set_random_seed(seed)
-    net.set_weights(start)
-    for variable in net.optimizer.variables:
-        variable.assign(keras.ops.zeros_like(variable))
-    pixels = clothes.x_train.astype("float32")
-    mean, scale = pixels.mean(), pixels.std()
-    drop = keras.callbacks.LearningRateScheduler(
-        lambda epoch: rate if epoch < 0.8 * epochs else rate / 10
+    net = network(order, depth)
+    net.compile(
+        keras.optimizers.SGD(momentum=0.9),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
     )
-    history = net.fit(
-        halved(clothes.x_train, mean, scale),
-        clothes.y_train,
-        100,
-        epochs,
-        validation_data=(halved(clothes.x_test, mean, scale), clothes.y_test),
-        callbacks=[drop],
-        verbose=0,
-    ).history
-    return {
-        "training error": [round(1 - a, 4) for a in history["accuracy"]],
-        "test error": [round(1 - a, 4) for a in history["val_accuracy"]],
-    }
+    return net, net.get_weights()
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--rates", type=float, nargs="+", default=[0.1, 0.02])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--write", type=Path, default=FILE)
-    chosen = parser.parse_args()
-    clothes = data.load("fashion_mnist", train=2000, test=500)
+    chosen = options(__doc__, epochs=12, rates=(0.1, 0.02), seed=0)
+    sets = [(halved(x), y) for x, y in clothes(train=2000, test=500)]
+
+    def train(order, depth, rate):
+        net, start = compiled(order, depth, chosen.seed)
+        return train_in_two_stages(net, start, sets, chosen.seed, rate, chosen.epochs)
+
     wanted = [(order, 38) for order in ORDERS]
     wanted += [("BN, ReLU first", depth) for depth in (8, 20, 74)]
-    runs = {}
-    for order, depth in wanted:
-        keras.utils.set_random_seed(chosen.seed)
-        net = network(order, depth)
-        net.compile(
-            keras.optimizers.SGD(momentum=0.9),
-            "sparse_categorical_crossentropy",
-            metrics=["accuracy"],
-        )
-        start = net.get_weights()
-        for rate in chosen.rates:
-            run = train(net, start, chosen.seed, rate, chosen.epochs, clothes)
-            runs[f"{order}, {depth} layers, rate {rate}"] = run
-            last = {metric: errors[-1] for metric, errors in run.items()}
-            print(order, depth, rate, last, flush=True)
-    log = {
-        "command": "python benchmarks/experiments/five_orders.py "
-        f"--epochs {chosen.epochs} --rates {' '.join(map(str, chosen.rates))} "
-        f"--seed {chosen.seed}",
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": np.__version__,
-        },
-        "images": "Fashion-MNIST, 2000 for training and 500 for testing, 14 x 14",
-        "batch": 100,
-        "runs": runs,
-    }
-    chosen.write.parent.mkdir(exist_ok=True)
-    chosen.write.write_text(json.dumps(log, indent=1) + "\n", "utf8")
+    tasks = [(*network, rate) for network in wanted for rate in chosen.rates]
+    runs = finish(chosen, tasks, train)
+    names = [f"{order}, {depth} layers, rate {rate}" for order, depth, rate in tasks]
+    record(
+        chosen,
+        images="Fashion-MNIST, 2000 for training and 500 for testing, 14 x 14",
+        batch=100,
+        runs=dict(zip(names, runs, strict=True)),
+    )
 
 
 if __name__ == "__main__":

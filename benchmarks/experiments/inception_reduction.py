@@ -11,22 +11,13 @@ a short training suffices. Three seeds each.
 writes `companion/results/inception_reduction.json`: one row for each training.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
-
 import keras
-import numpy as np
-import tensorflow as tf
+from miniature import accuracy, clothes, finish, options, record, train_to_zero
 
-from companion import data
 from companion.complexity import count_macs, count_params
 from companion.models.googlenet import convolution, inception
-from companion.results import FOLDER
 
 layers = keras.layers
-FILE = FOLDER / "inception_reduction.json"
 FILTERS = 12, 24, 6, 6  # 1x1, 3x3, 5x5, projection after the pooling
 
 
@@ -60,57 +51,35 @@ def network(share):
     return keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
 
 
-def train(net, x, y, epochs, batch=64):
-    rate = keras.optimizers.schedules.CosineDecay(0.005, epochs * -(-len(x) // batch))
-    net.compile(
-        keras.optimizers.Adam(rate),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,
-    )
-    net.fit(x, y, batch, epochs, verbose=0)
-
-
-def accuracy(net, x, y):
-    guesses = net.predict(x, batch_size=500, verbose=0).argmax(1)
-    return float(np.mean(guesses == y))
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--train", type=int, default=3000)
-    parser.add_argument("--write", type=Path, default=FILE)
-    chosen = parser.parse_args()
-    clothes = data.load("fashion_mnist", train=chosen.train, test=1000)
-    mean, scale = clothes.x_train.mean(), clothes.x_train.std()
-    x_train, x_test = (
-        (images - mean) / scale for images in (clothes.x_train, clothes.x_test)
+    chosen = options(__doc__, epochs=8, seeds=3, train=3000)
+    (x, y), test = clothes(chosen.train, test=1000)
+
+    def train(share, seed):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        net = network(share)
+        train_to_zero(net, x, y, chosen.epochs, rate=0.005, batch=64)
+        return {
+            "reduction": "none" if share is None else share,
+            "seed": seed,
+            "params": count_params(net),
+            "macs": count_macs(net),
+            "training": accuracy(net, x, y),
+            "test": accuracy(net, *test),
+        }
+
+    tasks = [
+        (share, seed)
+        for share in (None, 0.5, 0.25, 0.125)
+        for seed in range(chosen.seeds)
+    ]
+    record(
+        chosen,
+        question="Accuracy of Inception modules with and without 1x1 reductions",
+        images=f"Fashion-MNIST, {chosen.train} for training and 1000 for testing",
+        rows=finish(chosen, tasks, train),
     )
-    rows = []
-    for share in (None, 0.5, 0.25, 0.125):
-        for seed in range(chosen.seeds):
-            keras.utils.set_random_seed(seed)
-            net = network(share)
-            train(net, x_train, clothes.y_train, chosen.epochs)
-            row = {"reduction": "none" if share is None else share, "seed": seed}
-            row |= {"params": count_params(net), "macs": count_macs(net)}
-            row["training"] = round(accuracy(net, x_train, clothes.y_train), 4)
-            row["test"] = round(accuracy(net, x_test, clothes.y_test), 4)
-            rows.append(row)
-            print(row, flush=True)
-            keras.utils.clear_session()
-    record = {
-        "question": "Accuracy of Inception modules with and without 1x1 reductions",
-        "command": "python benchmarks/experiments/inception_reduction.py "
-        f"--epochs {chosen.epochs} --seeds {chosen.seeds} --train {chosen.train}",
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "images": f"Fashion-MNIST, {chosen.train} for training and 1000 for testing",
-        "rows": rows,
-    }
-    chosen.write.write_text(json.dumps(record, indent=1) + "\n", "utf8")
 
 
 if __name__ == "__main__":

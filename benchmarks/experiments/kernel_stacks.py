@@ -11,21 +11,14 @@ no more weights than three of 3x3. All learn the same pictures, from three seeds
 writes `companion/results/kernel_stacks.json`: one row for each training.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
+import functools
 
 import keras
-import numpy as np
-import tensorflow as tf
+from miniature import accuracy, clothes, finish, options, record, train_to_zero
 
-from companion import data
 from companion.complexity import count_macs, count_params
-from companion.results import FOLDER
 
 layers = keras.layers
-FILE = FOLDER / "kernel_stacks.json"
 
 GROUPS = {  # kernels of a group, ReLU between them, channels
     "7x7": ([7], True, 16),
@@ -57,57 +50,32 @@ def network(kernels, relu, filters):
     return keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
 
 
-def train(net, x, y, epochs, batch=64):
-    rate = keras.optimizers.schedules.CosineDecay(0.1, epochs * -(-len(x) // batch))
-    net.compile(
-        keras.optimizers.SGD(rate, momentum=0.9),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,
-    )
-    net.fit(x, y, batch, epochs, verbose=0)
-
-
-def accuracy(net, x, y):
-    guesses = net.predict(x, batch_size=500, verbose=0).argmax(1)
-    return float(np.mean(guesses == y))
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--train", type=int, default=4000)
-    parser.add_argument("--write", type=Path, default=FILE)
-    chosen = parser.parse_args()
-    clothes = data.load("fashion_mnist", train=chosen.train, test=1000)
-    mean, scale = clothes.x_train.mean(), clothes.x_train.std()
-    x_train, x_test = (
-        (images - mean) / scale for images in (clothes.x_train, clothes.x_test)
+    chosen = options(__doc__, epochs=10, seeds=3, train=4000)
+    (x, y), test = clothes(chosen.train, test=1000)
+    optimizer = functools.partial(keras.optimizers.SGD, momentum=0.9)
+
+    def train(group, seed):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        net = network(*GROUPS[group])
+        train_to_zero(net, x, y, chosen.epochs, 0.1, batch=64, optimizer=optimizer)
+        return {
+            "group": group,
+            "seed": seed,
+            "params": count_params(net),
+            "macs": count_macs(net),
+            "training": accuracy(net, x, y),
+            "test": accuracy(net, *test),
+        }
+
+    tasks = [(group, seed) for group in GROUPS for seed in range(chosen.seeds)]
+    record(
+        chosen,
+        question="Accuracy of one large kernel against several small ones",
+        images=f"Fashion-MNIST, {chosen.train} for training and 1000 for testing",
+        rows=finish(chosen, tasks, train),
     )
-    rows = []
-    for group, settings in GROUPS.items():
-        for seed in range(chosen.seeds):
-            keras.utils.set_random_seed(seed)
-            net = network(*settings)
-            train(net, x_train, clothes.y_train, chosen.epochs)
-            row = {"group": group, "seed": seed}
-            row |= {"params": count_params(net), "macs": count_macs(net)}
-            row["training"] = round(accuracy(net, x_train, clothes.y_train), 4)
-            row["test"] = round(accuracy(net, x_test, clothes.y_test), 4)
-            rows.append(row)
-            print(row, flush=True)
-            keras.utils.clear_session()
-    record = {
-        "question": "Accuracy of one large kernel against several small ones",
-        "command": "python benchmarks/experiments/kernel_stacks.py "
-        f"--epochs {chosen.epochs} --seeds {chosen.seeds} --train {chosen.train}",
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "images": f"Fashion-MNIST, {chosen.train} for training and 1000 for testing",
-        "rows": rows,
-    }
-    chosen.write.write_text(json.dumps(record, indent=1) + "\n", "utf8")
 
 
 if __name__ == "__main__":

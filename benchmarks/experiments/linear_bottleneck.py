@@ -11,23 +11,24 @@ its depthwise kernels.
 writes `companion/results/linear_bottleneck.json`: one row for each training.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
+import functools
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers
+from miniature import (
+    accuracy,
+    clothes,
+    finish,
+    options,
+    quick_averages,
+    record,
+    train_to_zero,
+)
 
-from companion import data
 from companion.complexity import count_macs, count_params
 from companion.models import mobilenet_v1
 from companion.models.mobilenet_v2 import conv_bn, conv_bn_relu6, depthwise_bn_relu6
-from companion.results import FOLDER
-
-FILE = FOLDER / "linear_bottleneck.json"
 
 
 def block(x, filters, stride, bottleneck, shortcut, wide, name):
@@ -78,69 +79,48 @@ def dead_kernels(net):
     return float(np.mean(np.concatenate([n < n.max() / 100 for n in norms])))
 
 
-def train(net, x, y, epochs, decay):
-    for layer in net.layers:
-        if hasattr(layer, "momentum"):
-            layer.momentum = 0.9
-    rate = keras.optimizers.schedules.CosineDecay(0.01, epochs * len(x) // 100)
-    net.compile(
-        keras.optimizers.AdamW(rate, weight_decay=decay),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,
-    )
-    net.fit(x, y, 100, epochs, verbose=0)
-
-
-def accuracy(net, x, y):
-    guesses = net.predict(x, batch_size=500, verbose=0).argmax(1)
-    return round(float(np.mean(guesses == y)), 4)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--write", type=Path, default=FILE)
-    chosen = parser.parse_args()
-    clothes = data.load("fashion_mnist", train=4000, test=1000)
-    mean, scale = clothes.x_train.mean(), clothes.x_train.std()
-    x_train, x_test = ((x - mean) / scale for x in (clothes.x_train, clothes.x_test))
-    tasks = [
+    chosen = options(__doc__, epochs=5, seeds=3)
+    (x, y), test = clothes(train=4000, test=1000)
+
+    def train(bottleneck, shortcut, narrow, decay, seed):
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(seed)
+        if bottleneck == "MobileNetV1":
+            net = separable()
+        else:
+            net = network(bottleneck, shortcut, narrow)
+        adam = functools.partial(keras.optimizers.AdamW, weight_decay=decay)
+        train_to_zero(
+            quick_averages(net), x, y, chosen.epochs, rate=0.01, optimizer=adam
+        )
+        return {
+            "bottleneck": bottleneck,
+            "shortcut": shortcut,
+            "narrow": narrow,
+            "decay": decay,
+            "seed": seed,
+            "params": count_params(net),
+            "macs": count_macs(net),
+            "training": accuracy(net, x, y),
+            "test": accuracy(net, *test),
+            "dead_kernels": round(dead_kernels(net), 4),
+        }
+
+    networks = [
         (bottleneck, shortcut, narrow, 0.0)
         for narrow in (4, 8)
         for shortcut in ("none", "bottlenecks", "expansions")
         for bottleneck in ("linear", "ReLU6")
     ]
-    tasks += [("MobileNetV1", "none", 0, decay) for decay in (0.0, 0.1)]
-    rows = []
-    for bottleneck, shortcut, narrow, decay in tasks:
-        for seed in range(chosen.seeds):
-            keras.utils.set_random_seed(seed)
-            if bottleneck == "MobileNetV1":
-                net = separable()
-            else:
-                net = network(bottleneck, shortcut, narrow)
-            row = {"bottleneck": bottleneck, "shortcut": shortcut, "narrow": narrow}
-            row |= {"decay": decay, "seed": seed}
-            row |= {"params": count_params(net), "macs": count_macs(net)}
-            train(net, x_train, clothes.y_train, chosen.epochs, decay)
-            row["training"] = accuracy(net, x_train, clothes.y_train)
-            row["test"] = accuracy(net, x_test, clothes.y_test)
-            row["dead_kernels"] = round(dead_kernels(net), 4)
-            rows.append(row)
-            print(row, flush=True)
-            keras.utils.clear_session()
-    record = {
-        "question": "Linear bottlenecks against ReLU6, and three kinds of shortcuts",
-        "command": "python benchmarks/experiments/linear_bottleneck.py "
-        f"--epochs {chosen.epochs} --seeds {chosen.seeds}",
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-        "images": "Fashion-MNIST, 4000 for training and 1000 for testing",
-        "rows": rows,
-    }
-    chosen.write.write_text(json.dumps(record, indent=1) + "\n", "utf8")
+    networks += [("MobileNetV1", "none", 0, decay) for decay in (0.0, 0.1)]
+    tasks = [(*network, seed) for network in networks for seed in range(chosen.seeds)]
+    record(
+        chosen,
+        question="Linear bottlenecks against ReLU6, and three kinds of shortcuts",
+        images="Fashion-MNIST, 4000 for training and 1000 for testing",
+        rows=finish(chosen, tasks, train),
+    )
 
 
 if __name__ == "__main__":

@@ -9,17 +9,12 @@ units learns the first 2000 pictures of Fashion-MNIST, by gradient descent on ba
 writes `companion/results/momentum.json`: the mean squared error after every epoch.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
+import functools
 
 import keras
-import numpy as np
-import tensorflow as tf
+from miniature import finish, options, record
 
 from companion import data
-from companion.results import FOLDER
 
 METHODS = {  # momentum, Nesterov's or not, learning rates
     "none": (0.0, False, (12.0, 24.0, 48.0, 96.0)),
@@ -29,10 +24,11 @@ METHODS = {  # momentum, Nesterov's or not, learning rates
     "Nesterov 0.99": (0.99, True, (0.3, 0.6, 1.0, 2.0)),
 }
 UNITS = (128, 64, 16, 64, 128)
-FILE = FOLDER / "momentum.json"
 
 
+@functools.cache
 def autoencoder(momentum, nesterov, seed):
+    """A network, and the weights that all of its trainings start from."""
     keras.utils.set_random_seed(seed)
     network = keras.Sequential(
         [
@@ -43,7 +39,7 @@ def autoencoder(momentum, nesterov, seed):
     )
     optimizer = keras.optimizers.SGD(momentum=momentum, nesterov=nesterov)
     network.compile(optimizer, "mse", jit_compile=False)
-    return network
+    return network, network.get_weights()
 
 
 def train(network, start, rate, pixels, epochs, seed):
@@ -58,38 +54,29 @@ def train(network, start, rate, pixels, epochs, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--write", type=Path, default=FILE)
-    chosen = parser.parse_args()
+    chosen = options(__doc__, epochs=40, seeds=(0, 1))
     clothes = data.load("fashion_mnist", train=2000, test=1)
     pixels = clothes.x_train.reshape(-1, 784).astype("float32") / 255
-    runs = []
-    for seed in chosen.seeds:
-        for method, (momentum, nesterov, rates) in METHODS.items():
-            network = autoencoder(momentum, nesterov, seed)
-            start = network.get_weights()
-            for rate in rates:
-                losses = train(network, start, rate, pixels, chosen.epochs, seed)
-                run = {"method": method, "rate": rate, "seed": seed, "loss": losses}
-                runs.append(run)
-                print(seed, method, rate, losses[-1])
-    log = {
-        "command": "python benchmarks/experiments/momentum.py "
-        f"--epochs {chosen.epochs} --seeds {' '.join(map(str, chosen.seeds))}",
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": np.__version__,
-        },
-        "images": "Fashion-MNIST, the first 2000 for training",
-        "batch": 100,
-        "runs": runs,
-    }
-    chosen.write.parent.mkdir(exist_ok=True)
-    chosen.write.write_text(json.dumps(log) + "\n", "utf8")
+
+    def run(method, rate, seed):
+        momentum, nesterov, _ = METHODS[method]
+        network, start = autoencoder(momentum, nesterov, seed)
+        losses = train(network, start, rate, pixels, chosen.epochs, seed)
+        return {"method": method, "rate": rate, "seed": seed, "loss": losses}
+
+    tasks = [
+        (method, rate, seed)
+        for seed in chosen.seeds
+        for method, (_, _, rates) in METHODS.items()
+        for rate in rates
+    ]
+    record(
+        chosen,
+        indent=None,
+        images="Fashion-MNIST, the first 2000 for training",
+        batch=100,
+        runs=finish(chosen, tasks, run),
+    )
 
 
 if __name__ == "__main__":

@@ -12,21 +12,12 @@ found that they have.
 writes `companion/results/senet.json`.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
-
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers, ops
+from miniature import accuracy, clothes, finish, options, record, train_to_zero
 
-from companion import data
 from companion.layers import NonLocal, SqueezeExcite
-from companion.results import FOLDER
-
-FILE = FOLDER / "senet.json"
 
 
 def conv_bn(x, filters, stride=1, size=3):
@@ -61,20 +52,6 @@ def non_local_network(seed):
     return keras.Model(start, layers.Dense(10)(x))
 
 
-def train(network, images, labels, epochs):
-    steps = epochs * len(images) // 100
-    network.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, steps)),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-    network.fit(images, labels, 100, epochs, verbose=0)
-
-
-def accuracy(network, images, labels):
-    guesses = network.predict(images, batch_size=500, verbose=0).argmax(1)
-    return round(float(np.mean(guesses == labels)), 4)
-
-
 def gates_of(network, images):
     found = [each for each in network.layers if isinstance(each, SqueezeExcite)]
     ends = keras.Model(network.input, [each.input for each in found])
@@ -101,7 +78,7 @@ def hold(found, values):
 def run_gates(gates, seed, epochs, sets):
     (x_train, y_train), (x_test, y_test) = sets
     network = residual_network(gates, seed)
-    train(network, x_train, y_train, epochs)
+    train_to_zero(network, x_train, y_train, epochs, rate=0.01, compiled=True)
     run = {
         "network": "gated" if gates else "plain",
         "seed": seed,
@@ -129,7 +106,7 @@ def distance(vectors):
 def run_non_local(seed, epochs, sets):
     (x_train, y_train), (x_test, y_test) = sets
     network = non_local_network(seed)
-    train(network, x_train, y_train, epochs)
+    train_to_zero(network, x_train, y_train, epochs, rate=0.01, compiled=True)
     block = network.get_layer("non_local")
     maps = ops.convert_to_numpy(keras.Model(network.input, block.input)(x_test))
     attention = ops.convert_to_numpy(block.attention(maps))
@@ -156,43 +133,25 @@ def run_non_local(seed, epochs, sets):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--write", type=Path, default=FILE)
-    chosen = parser.parse_args()
-    clothes = data.load("fashion_mnist", train=4000, test=1000)
-    mean, std = clothes.x_train.mean(), clothes.x_train.std()
-    sets = [
-        (((images - mean) / std).astype("float32"), labels)
-        for images, labels in (
-            (clothes.x_train, clothes.y_train),
-            (clothes.x_test, clothes.y_test),
-        )
-    ]
-    gates, non_local = [], []
-    for seed in range(chosen.seeds):
-        for with_gates in (False, True):
-            gates.append(run_gates(with_gates, seed, chosen.epochs, sets))
-            print(gates[-1], flush=True)
-        non_local.append(run_non_local(seed, chosen.epochs, sets))
-        print(non_local[-1], flush=True)
-    log = {
-        "command": "python benchmarks/experiments/senet.py "
-        f"--epochs {chosen.epochs} --seeds {chosen.seeds}",
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": np.__version__,
-        },
-        "images": "Fashion-MNIST, 4000 for training and 1000 for testing",
-        "epochs": chosen.epochs,
-        "gates": {"runs": gates},
-        "non-local": {"runs": non_local},
-    }
-    chosen.write.parent.mkdir(parents=True, exist_ok=True)
-    chosen.write.write_text(json.dumps(log, indent=1) + "\n", "utf8")
+    chosen = options(__doc__, epochs=8, seeds=5)
+    sets = clothes(train=4000, test=1000)
+
+    def train(part, seed):
+        if part == "non-local":
+            return run_non_local(seed, chosen.epochs, sets)
+        return run_gates(part == "gated", seed, chosen.epochs, sets)
+
+    seeds = range(chosen.seeds)
+    gates = [(part, seed) for seed in seeds for part in ("plain", "gated")]
+    non_local = [("non-local", seed) for seed in seeds]
+    runs = finish(chosen, gates + non_local, train)
+    record(
+        chosen,
+        images="Fashion-MNIST, 4000 for training and 1000 for testing",
+        epochs=chosen.epochs,
+        gates={"runs": runs[: len(gates)]},
+        **{"non-local": {"runs": runs[len(gates) :]}},
+    )
 
 
 if __name__ == "__main__":

@@ -9,21 +9,12 @@ the same weights, with four seeds.
 writes `companion/results/shufflenet_v1.json`.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
-
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import layers
+from miniature import accuracy, clothes, finish, options, record, train_to_zero
 
-from companion import blocks, data
+from companion import blocks
 from companion.layers import ChannelShuffle
-from companion.results import FOLDER
-
-FILE = FOLDER / "shufflenet_v1.json"
 
 
 def small_shufflenet(groups, seed):
@@ -54,66 +45,36 @@ def without_shuffle(network):
     return other
 
 
-def train(network, images, labels, epochs):
-    steps = epochs * len(images) // 100
-    network.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, steps)),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,
-    )
-    network.fit(images, labels, 100, epochs, verbose=0)
-
-
-def accuracy(network, images, labels):
-    guesses = network.predict(images, batch_size=500, verbose=0).argmax(1)
-    return round(float(np.mean(guesses == labels)), 4)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--groups", type=int, nargs="+", default=[2, 8])
-    parser.add_argument("--write", type=Path, default=FILE)
-    chosen = parser.parse_args()
-    clothes = data.load("fashion_mnist", train=4000, test=1000)
-    mean, std = clothes.x_train.mean(), clothes.x_train.std()
-    x_train = ((clothes.x_train - mean) / std).astype("float32")
-    x_test = ((clothes.x_test - mean) / std).astype("float32")
-    runs = []
-    for groups in chosen.groups:
-        for seed in range(chosen.seeds):
-            shuffled = small_shufflenet(groups, seed)
-            pair = {True: shuffled, False: without_shuffle(shuffled)}
-            for shuffle, network in pair.items():
-                keras.utils.set_random_seed(seed)  # the order of the pictures
-                train(network, x_train, clothes.y_train, chosen.epochs)
-                runs.append(
-                    {
-                        "groups": groups,
-                        "shuffle": shuffle,
-                        "seed": seed,
-                        "training": accuracy(network, x_train, clothes.y_train),
-                        "test": accuracy(network, x_test, clothes.y_test),
-                    }
-                )
-                print(runs[-1], flush=True)
-    log = {
-        "command": "python benchmarks/experiments/shufflenet_v1.py "
-        f"--epochs {chosen.epochs} --seeds {chosen.seeds} "
-        f"--groups {' '.join(map(str, chosen.groups))}",
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": np.__version__,
-        },
-        "images": "Fashion-MNIST, 4000 for training and 1000 for testing",
-        "epochs": chosen.epochs,
-        "runs": runs,
-    }
-    chosen.write.parent.mkdir(parents=True, exist_ok=True)
-    chosen.write.write_text(json.dumps(log, indent=1) + "\n", "utf8")
+    chosen = options(__doc__, epochs=5, seeds=4, groups=(2, 8))
+    (x, y), test = clothes(train=4000, test=1000)
+
+    def train(groups, seed, shuffle):
+        network = small_shufflenet(groups, seed)
+        if not shuffle:
+            network = without_shuffle(network)
+        keras.utils.set_random_seed(seed)  # the order of the pictures
+        train_to_zero(network, x, y, chosen.epochs, rate=0.01)
+        return {
+            "groups": groups,
+            "shuffle": shuffle,
+            "seed": seed,
+            "training": accuracy(network, x, y),
+            "test": accuracy(network, *test),
+        }
+
+    tasks = [
+        (groups, seed, shuffle)
+        for groups in chosen.groups
+        for seed in range(chosen.seeds)
+        for shuffle in (True, False)
+    ]
+    record(
+        chosen,
+        images="Fashion-MNIST, 4000 for training and 1000 for testing",
+        epochs=chosen.epochs,
+        runs=finish(chosen, tasks, train),
+    )
 
 
 if __name__ == "__main__":

@@ -10,18 +10,9 @@ seeds.
 writes `companion/results/xception_ablation.json`: errors after every epoch.
 """
 
-import argparse
-import json
-import platform
-from pathlib import Path
-
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import layers
-
-from companion import data
-from companion.results import FOLDER
+from miniature import clothes, errors, finish, options, record, train_to_zero
 
 VARIANTS = {
     "nothing between": {},
@@ -29,7 +20,6 @@ VARIANTS = {
     "ELU between": {"between": "elu"},
     "no shortcuts": {"shortcuts": False},
 }
-FILE = FOLDER / "xception_ablation.json"
 
 
 def normalized(x):
@@ -62,62 +52,26 @@ def small_xception(between=None, shortcuts=True, middle=3):
     return keras.Model(image, layers.Dense(10)(x))
 
 
-def train(network, clothes, epochs):
-    """Errors after each epoch."""
-    mean, scale = clothes.x_train.mean(), clothes.x_train.std()
-    pixels = [
-        ((x - mean) / scale).astype("float32")
-        for x in (clothes.x_train, clothes.x_test)
-    ]
-    steps = epochs * len(clothes.x_train) // 100
-    network.compile(
-        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, steps)),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    history = network.fit(
-        pixels[0],
-        clothes.y_train,
-        100,
-        epochs,
-        validation_data=(pixels[1], clothes.y_test),
-        validation_batch_size=500,
-        verbose=0,
-    ).history
-    return {
-        "training error": [round(1 - a, 4) for a in history["accuracy"]],
-        "test error": [round(1 - a, 4) for a in history["val_accuracy"]],
-    }
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--write", type=Path, default=FILE)
-    chosen = parser.parse_args()
-    clothes = data.load("fashion_mnist", train=3000, test=1000)
-    runs = {}
-    for seed in chosen.seeds:
-        for name, options in VARIANTS.items():
-            keras.utils.set_random_seed(seed)
-            run = train(small_xception(**options), clothes, chosen.epochs)
-            runs[f"{name}, seed {seed}"] = run
-            print(name, seed, {metric: errors[-1] for metric, errors in run.items()})
-    log = {
-        "command": "python benchmarks/experiments/xception_ablation.py "
-        f"--epochs {chosen.epochs} --seeds {' '.join(map(str, chosen.seeds))}",
-        "versions": {
-            "python": platform.python_version(),
-            "keras": keras.__version__,
-            "tensorflow": tf.__version__,
-            "numpy": np.__version__,
-        },
-        "images": "Fashion-MNIST, 3000 for training and 1000 for testing, 28 x 28",
-        "batch": 100,
-        "runs": runs,
-    }
-    chosen.write.write_text(json.dumps(log, indent=1) + "\n", "utf8")
+    chosen = options(__doc__, epochs=8, seeds=(0, 1, 2))
+    (x, y), test = clothes(train=3000, test=1000)
+
+    def train(name, seed):
+        keras.utils.set_random_seed(seed)
+        network = small_xception(**VARIANTS[name])
+        return errors(
+            train_to_zero(network, x, y, chosen.epochs, 0.01, compiled=True, test=test)
+        )
+
+    tasks = [(name, seed) for seed in chosen.seeds for name in VARIANTS]
+    runs = finish(chosen, tasks, train)
+    names = [f"{name}, seed {seed}" for name, seed in tasks]
+    record(
+        chosen,
+        images="Fashion-MNIST, 3000 for training and 1000 for testing, 28 x 28",
+        batch=100,
+        runs=dict(zip(names, runs, strict=True)),
+    )
 
 
 if __name__ == "__main__":
