@@ -70,7 +70,7 @@ TABLE = (  # stage, blocks, ratio of their global contexts
 
 @register(
     params=28_078_773,
-    macs=4_097_896_448,
+    macs=4_094_785_536,
     feature_map=(7, 7, 2048),
     source="ContextBlock2d of xvjiarui/GCNet in torchvision 0.28 resnet50 "
     "(paper: 28.08 million)",
