@@ -116,7 +116,11 @@ local_geometry.register(GlobalContext, element_wise)
 
 @layer_macs.register(GlobalContext)
 def _macs(layer, input_shape, output_shape):
-    """A 1x1 convolution to one map, the sum that it weighs, and two dense layers."""
-    positions, channels = math.prod(input_shape[1:-1]), input_shape[-1]
+    """A 1x1 convolution to one map; two dense layers, once for the whole map.
+
+    The sum that the map weighs is left out, like a pooling. Torch's own counter adds
+    its h w c products: 4,097,896,448 for GC-ResNet-50 in place of 4,094,785,536.
+    """
+    mask = math.prod(input_shape[1:-1]) * input_shape[-1]
     once = layer.reduce.kernel, layer.expand.kernel
-    return 2 * positions * channels + sum(math.prod(kernel.shape) for kernel in once)
+    return mask + sum(math.prod(kernel.shape) for kernel in once)
