@@ -19,7 +19,7 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 PARTS := test-models test-companion test-notebooks test-colab test-transplants test-jax \
 	test-site test-book lint
 
-.PHONY: help book serve test notebooks html twins executed data bench lint lock clean chromium \
+.PHONY: help book serve test notebooks html twins executed data bench lint lock wheel clean chromium \
 	try test-fast test-parity test-oldest test-package $(PARTS)
 
 help:  ## this list
@@ -175,6 +175,9 @@ chromium:
 
 lock: .venv/ready  ## resolve every version again: requirements/ and environment.yml
 	$(DEV)/python requirements/lock.py $(if $(UPGRADE),--upgrade)
+
+wheel: .venv/ready  ## the package as a wheel and as sources, into dist
+	$(DEV)/uv build --clear
 
 clean:  ## remove what was built, keep what was downloaded
 	rm -rf _build .venv .venv-site .venv-oldest .venv-parity

@@ -9,9 +9,7 @@ Subpackages load on first use, so ``import companion`` costs next to nothing:
 
 import lazy_loader
 
-__version__ = "0.1.0"
-
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+_load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "blocks",
@@ -28,3 +26,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scratch",
     ],
 )
+
+
+def __getattr__(name):
+    """The version as installed, from `pyproject.toml`; else a module on first use."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("cnn-companion")
+    return _load(name)

@@ -189,6 +189,15 @@ def linked(html, names, addresses):
     return CHAIN.sub(link, html) if names else html
 
 
+def name_toggles(app, pagename, templatename, context, doctree):
+    """Screen readers are told what the arrow beside a section unfolds."""
+    make = context.get("generate_toctree_html")
+    if make:
+        context["generate_toctree_html"] = lambda *arguments, **options: str(
+            make(*arguments, **options)
+        ).replace("<summary>", '<summary aria-label="Pages of this section">')
+
+
 def setup(app):
     app.setup_extension("book._kit.sphinx_ext")
     app.add_directive("api", Api)
@@ -196,4 +205,5 @@ def setup(app):
     app.setup_extension("sphinx.ext.linkcode")
     app.connect("env-check-consistency", warn_of_missing_names)
     app.connect("html-page-context", link_code)
+    app.connect("html-page-context", name_toggles, priority=900)  # after the theme
     return {"parallel_read_safe": True, "parallel_write_safe": True}
