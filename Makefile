@@ -6,22 +6,30 @@ SITE := .venv-site/bin
 DEV := .venv/bin
 CACHE := _build/.jupyter_cache
 PORT ?= 8000
-PYTEST := $(DEV)/python -m pytest -q
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+WORKERS ?= $(CORES)
+PYTEST := $(DEV)/python -m pytest -q -n $(WORKERS) --durations=15 --durations-min=1
+TIMED := $(DEV)/python .ci/measure.py run
 
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
 
-.PHONY: help book serve test notebooks html data bench lint lock clean \
-	test-package test-parity test-jax test-book test-notebooks test-oldest test-site test-colab chromium
+# What `make test` runs side by side, one process each, the longest first.
+PARTS := test-models test-companion test-notebooks test-colab test-transplants test-jax \
+	test-site test-book lint
+
+.PHONY: help book serve test notebooks html twins executed data bench lint lock wheel clean chromium \
+	try test-fast test-parity test-oldest test-package $(PARTS)
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 # --- environments -----------------------------------------------------------------------
 
 define install
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"The course needs Python 3.11 or newer, found {v[0]}.{v[1]}. Install one and run: make PYTHON=python3.11 $(MAKECMDGOALS)")'
+	@$(PYTHON) .ci/python_version.py $(2) || { \
+	  echo "Install one and run: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Creating $(1) (once) ..."
 	@$(PYTHON) -m venv --clear $(1) || { echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	@$(1)/bin/python -m pip install -q --require-hashes -r requirements/uv.lock
@@ -51,13 +59,26 @@ book: html  ## build the course into _build/html
 	@echo "The course is in _build/html. Open _build/html/index.html in a browser,"
 	@echo "or run 'make serve' and open http://localhost:$(PORT)"
 
-html: .venv-site/ready
-	@$(SITE)/python -m book._kit stale || { \
-	  $(MAKE) --no-print-directory .venv/ready && $(DEV)/python -m book._kit notebooks; }
-	@$(SITE)/python -m book._kit notebooks
+# Everything that a page is made of; folders count, because a file may go.
+INPUTS = $(shell find _config.yml _toc.yml pyproject.toml book companion \
+	\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -o -print)
+
+html: twins
+	@$(MAKE) --no-print-directory _build/site
+
+_build/site: $(INPUTS) .venv-site/ready
 	@rm -rf $(CACHE) && $(SITE)/python -m book._kit prime $(CACHE)
 	$(SITE)/jupyter-book build -q -W -n --keep-going --all .
 	@test -s _build/html/book/index.html
+	@touch $@
+
+# Executes the chapters whose outputs no longer hold; without any, TensorFlow stays out.
+twins: .venv-site/ready
+	@$(SITE)/python -m book._kit stale || make --no-print-directory executed
+	@$(SITE)/python -m book._kit notebooks
+
+executed: .venv/ready
+	$(DEV)/python -m book._kit notebooks
 
 serve:  ## serve _build/html on PORT (8000)
 	@test -s _build/html/index.html || { echo "Nothing to serve yet: run 'make book' first."; exit 1; }
@@ -81,47 +102,66 @@ bench: .venv-parity/ready  ## run the benchmarks, one table per question (needs 
 
 # --- tests ------------------------------------------------------------------------------
 
-test: .venv/ready chromium lint test-package test-jax test-book test-notebooks html test-site test-colab  ## run every test
+test: .venv/ready chromium twins  ## run every test, side by side on all cores
+	@$(DEV)/python .ci/measure.py start
+	@$(MAKE) --no-print-directory -j$(CORES) --output-sync=target WORKERS=0 $(PARTS)
+	@$(DEV)/python .ci/measure.py table
 	@echo "All tests passed."
 
-lint: .venv/ready
+test-fast: .venv/ready  ## under 90 s: lint, NumPy, registry, one model of each family
+	@$(MAKE) --no-print-directory lint
+	KERAS_BACKEND=jax $(DEV)/python .ci/try_one.py FAST=1
+
+try: .venv/ready  ## under 60 s: MODEL=ResNet50, LAYER=DropPath or CHAPTER=lineage/resnet
+	@$(DEV)/python .ci/try_one.py MODEL=$(MODEL) LAYER=$(LAYER) CHAPTER=$(CHAPTER)
+
+lint: .venv/ready  ## ruff, and the rules of the book
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
-	$(DEV)/python -m book._kit.lint
+	$(TIMED) lint $(DEV)/python -m book._kit.lint
 
-test-package: .venv/ready  ## the companion package
-	$(PYTEST) -n 2 --dist loadfile tests/companion --ignore tests/companion/models
-	$(PYTEST) -n 2 --dist loadgroup tests/companion/models
-	$(PYTEST) -n 2 --dist loadfile tests/parity --ignore tests/parity/torch
-	$(PYTEST) --doctest-modules companion
+test-package: test-companion test-models test-transplants  ## the companion package
+
+test-companion: .venv/ready  ## the package without its models; every example
+	$(TIMED) companion $(PYTEST) --dist loadfile --doctest-modules \
+		companion tests/companion --ignore tests/companion/models
+
+test-models: .venv/ready  ## counts, fields and contracts of all models
+	$(TIMED) models $(PYTEST) --dist loadgroup tests/companion/models
+
+test-transplants: .venv/ready  ## models against keras.applications, by equal weights
+	$(TIMED) transplants $(PYTEST) --dist loadfile tests/parity \
+		--ignore tests/parity/torch
 
 test-jax: .venv/ready  ## layers, blocks, models and AdaBound on JAX
-	KERAS_BACKEND=jax $(PYTEST) -n 2 --dist loadfile tests/companion/layers \
-		tests/companion/conformance tests/companion/optimizers/test_keras_adabound.py
-	KERAS_BACKEND=jax $(PYTEST) -n 2 --dist loadgroup -k conformance \
+	KERAS_BACKEND=jax $(TIMED) jax $(PYTEST) --dist loadfile \
+		tests/companion/layers tests/companion/conformance \
+		tests/companion/optimizers/test_keras_adabound.py
+	KERAS_BACKEND=jax $(TIMED) jax-models $(PYTEST) --dist loadgroup -k conformance \
 		tests/companion/models tests/companion/test_blocks.py
 
-test-book: .venv/ready  ## sources, claims, twins, locks
-	$(PYTEST) -n 2 --dist loadfile tests/book tests/notebooks
+test-book: .venv/ready  ## sources, claims, twins, reference, locks
+	$(TIMED) book $(PYTEST) --dist loadfile tests/book tests/notebooks
 	$(DEV)/python -m book._kit check
 
 test-notebooks: .venv/ready  ## nbval: execute every chapter, compare every output
-	$(PYTEST) -p book._kit.nbval_guard --nbval --nbval-current-env \
-		--nbval-cell-timeout 120 -n 2 --dist loadfile book
+	$(TIMED) notebooks $(PYTEST) -p book._kit.nbval_guard --nbval --nbval-current-env \
+		--nbval-cell-timeout 120 --dist loadfile book
 
 test-parity: .venv-parity/ready  ## models against torchvision, timm and pytorchcv (needs torch: 1 GB)
-	.venv-parity/bin/python -m pytest -q -n 2 --dist loadfile tests/parity
+	.venv-parity/bin/python -m pytest -q -n $(WORKERS) --dist loadfile tests/parity
 
 test-oldest: .venv/ready  ## the package with the oldest versions that pyproject.toml admits
 	$(PYTHON) -m venv --clear .venv-oldest
 	$(DEV)/uv pip install -p .venv-oldest --resolution lowest-direct --group dev -e .
-	.venv-oldest/bin/python -m pytest -q -n 2 --dist loadfile tests/companion tests/parity
+	.venv-oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile \
+		tests/companion tests/parity
 
 test-site: html  ## the built pages in a real browser
-	$(PYTEST) -n 2 tests/site
+	$(TIMED) site $(PYTEST) --dist loadgroup tests/site
 
 test-colab: .venv/ready  ## each notebook alone, as Colab runs it
-	$(PYTEST) -n 2 tests/colab
+	$(TIMED) colab $(PYTEST) tests/colab
 
 chromium:
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
@@ -135,6 +175,9 @@ chromium:
 
 lock: .venv/ready  ## resolve every version again: requirements/ and environment.yml
 	$(DEV)/python requirements/lock.py $(if $(UPGRADE),--upgrade)
+
+wheel: .venv/ready  ## the package as a wheel and as sources, into dist
+	$(DEV)/uv build --clear
 
 clean:  ## remove what was built, keep what was downloaded
 	rm -rf _build .venv .venv-site .venv-oldest .venv-parity

@@ -11,9 +11,7 @@ import lazy_loader
 
 from companion.saving import watch
 
-__version__ = "0.1.0.dev0"
-
-__getattr__, __dir__, __all__ = lazy_loader.attach(
+_load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "blocks",
@@ -28,7 +26,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "receptive_field",
         "results",
         "scratch",
+        "training",
     ],
 )
 
 watch()  # saved models find our layers, whenever Keras is imported
+
+
+def __getattr__(name):
+    """The version as installed, from `pyproject.toml`; else a module on first use."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("cnn-companion")
+    return _load(name)

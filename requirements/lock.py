@@ -1,9 +1,11 @@
 """Resolve the dependency groups of pyproject.toml: two locks and environment.yml.
 
 `dev.lock` pins everything that executes and tests the course; `site.lock` the part that
-builds its pages, in the same versions. Both carry hashes and no address.
+builds its pages, in the same versions. Both carry hashes and no address. The last line
+of `dev.lock` says which Python is the newest that its TensorFlow has a wheel for.
 """
 
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -35,6 +37,19 @@ def compile_lock(name, *arguments):
     )
 
 
+def newest_python():
+    """The newest Python 3 that can install dev.lock, by its second number."""
+    for minor in itertools.count(12):
+        attempt = subprocess.run(
+            [UV, "pip", "compile", "-q", "--no-deps", "--only-binary", "tensorflow"]
+            + ["--python-version", f"3.{minor}", "requirements/dev.lock"],
+            cwd=ROOT,
+            capture_output=True,
+        )
+        if attempt.returncode:
+            return minor - 1
+
+
 def pins(lock):
     """The pinned requirements of a lock, with markers and without hashes."""
     lines = (ROOT / "requirements" / lock).read_text("utf8").splitlines()
@@ -54,6 +69,8 @@ def main():
         constraints.write("\n".join(pins("dev.lock")) + "\n")
         constraints.flush()
         compile_lock("site", "--group", "pyproject.toml:site", "-c", constraints.name)
+    with (ROOT / "requirements" / "dev.lock").open("a", encoding="utf8") as lock:
+        lock.write(f"# newest Python: 3.{newest_python()}\n")
     (ROOT / "environment.yml").write_text(environment(), "utf8")
 
 

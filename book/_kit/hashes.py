@@ -12,13 +12,12 @@ Of each file only that counts which can change an output:
 - JSON as data;
 - of a table of names (`companion/blocks.py`, the stubs `__init__.pyi`) the rows that
   lead to a file of the list, so that a new row leaves every chapter alone;
-- of an `__init__.py` not the version, and not the lines that hand over to its stub.
+- of an `__init__.py` not the lines that hand over to its stub.
 """
 
 import ast
 import hashlib
 import json
-import re
 from pathlib import Path
 
 BEFORE = """
@@ -93,8 +92,8 @@ def leads_to(row, stub, names):
 
 
 def hands_over(line):
-    """Whether a line states the version, or belongs to `lazy_loader`."""
-    return bool(re.match(r"__version__ =|.*\blazy_loader\b", ast.unparse(line)))
+    """Whether a line belongs to `lazy_loader`, which finds names through the stub."""
+    return "lazy_loader" in ast.unparse(line)
 
 
 def drop_docstring(node):

@@ -195,7 +195,11 @@ NEW_LAYER = append("from .new_layer import NewLayer as NewLayer\n")
         ("models/__init__.pyi", append("from .new import New as New\n"), set()),
         ("blocks.py", replace("BLOCKS = {", 'BLOCKS = {"new": "new.block", '), set()),
         ("blocks.py", replace("densenet.transition", "densenet.other"), {"dense"}),
-        ("__init__.py", replace("__version__ = ", '__version__ = "9." + '), set()),
+        (
+            "__init__.py",
+            replace('        "scratch",', '        "new", "scratch",'),
+            set(),
+        ),
     ],
 )
 def test_an_edit_wakes_the_chapters_that_it_can_change(path, change, woken, tree):

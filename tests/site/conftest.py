@@ -60,17 +60,37 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture
-def open_page(browser, root):
-    """Open a page, wait for its mathematics, keep what it requested and said."""
-    contexts = []
+class Reader:
+    """One browser that keeps the page it reads until it is asked for another.
 
-    def open_it(name, width=1300, dark=False):
-        context = browser.new_context(
+    Opening costs a second and reading it almost nothing, so the tests of a page, which
+    run in a row, share it: each finds it in its width, with its folds as loaded. A
+    narrow page is one that was narrow when it was opened, as on a phone.
+    """
+
+    def __init__(self, browser, root):
+        self.browser, self.root = browser, root
+        self.place, self.page = None, None
+
+    def open(self, name, width=1300, dark=False):
+        place = name, width < 1000, dark
+        if self.place != place:
+            self.close()
+            self.page = self.load(name, width, dark)
+            self.place = place
+        self.page.set_viewport_size({"width": width, "height": 900})
+        self.page.evaluate(
+            "document.querySelectorAll('details').forEach(d => {"
+            "  d.asLoaded ??= d.open; d.open = d.asLoaded })"
+        )
+        return self.page
+
+    def load(self, name, width, dark):
+        """Open a page, wait for its mathematics, keep what it requested and said."""
+        context = self.browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
         )
-        contexts.append(context)
         page = context.new_page()
         page.requested, page.said = [], []
         page.on("request", lambda request: page.requested.append(request.url))
@@ -85,10 +105,42 @@ def open_page(browser, root):
             "response",
             lambda r: r.status >= 400 and page.said.append(f"{r.status} {r.url}"),
         )
-        page.goto(root + name, wait_until="networkidle")
+        page.goto(self.root + name, wait_until="networkidle")
         page.evaluate("window.MathJax?.startup?.promise")
         return page
 
-    yield open_it
-    for context in contexts:
-        context.close()
+    def close(self):
+        if self.page:
+            self.page.context.close()
+        self.place = self.page = None
+
+
+@pytest.fixture(scope="session")
+def reader(browser, root):
+    it = Reader(browser, root)
+    yield it
+    it.close()
+
+
+@pytest.fixture
+def open_page(reader):
+    """Function `(name, width=1300, dark=False)` that opens a page of the site."""
+    return reader.open
+
+
+def pytest_collection_modifyitems(items):
+    """The tests of one page in a row, and for xdist in one group."""
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in here:
+        item.add_marker(pytest.mark.xdist_group(parameters(item).get("name", "site")))
+    elsewhere = [item for item in items if item not in here]
+    items[:] = elsewhere + sorted(here, key=reading_order)
+
+
+def parameters(item):
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+def reading_order(item):
+    given = parameters(item)
+    return given.get("name", ""), given.get("dark", False), "width" in given

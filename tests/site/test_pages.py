@@ -1,5 +1,6 @@
 """Every page of the built course, as a reader's browser sees it."""
 
+import functools
 import io
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
@@ -9,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from PIL import Image
 
+from book._kit.api import rooms
 from book._kit.repository import ROOT, repository
 
 from .conftest import SITE, chapter_names, page_names
@@ -20,6 +22,13 @@ every_chapter = pytest.mark.parametrize("name", CHAPTERS)
 
 def soup(name):
     return BeautifulSoup((SITE / name).read_text("utf8"), "html.parser")
+
+
+@functools.cache
+def anchors(name):
+    """What a link to a page may name after its #."""
+    tags = soup(name).find_all(True)
+    return {value for tag in tags for value in (tag.get("id"), tag.get("name"))}
 
 
 def test_the_site_has_its_pages():
@@ -55,9 +64,7 @@ def test_internal_links_resolve(name):
         path = SITE / unquote(urlsplit(target).path)
         assert path.exists(), f"{name} links to {target}"
         if anchor and path.suffix == ".html":
-            there = page if target in ("", name) else soup(target)
-            anchor = unquote(anchor)
-            assert there.find(id=anchor) or there.find(attrs={"name": anchor}), (
+            assert unquote(anchor) in anchors(target or name), (
                 f"{name} links to {target}#{anchor}"
             )
 
@@ -141,6 +148,21 @@ def test_no_serious_accessibility_violation(name, dark, open_page):
         for node in v["nodes"]
     ]
     assert serious == []
+
+
+def test_every_public_name_has_its_entry():
+    for room in rooms():
+        entries = anchors(f"book/api/{room.name}.html")
+        for name in room.names:
+            assert f"{room.module}.{name.name}" in entries
+
+
+def test_the_code_of_a_chapter_leads_to_the_reference():
+    links = soup("book/lineage/alexnet.html").select(".highlight a.api")
+    assert "AlexNet" in {link.text.split(".")[-1] for link in links}
+    for link in links:
+        page, anchor = urldefrag(urljoin("book/lineage/alexnet.html", link["href"]))
+        assert anchor in anchors(page)
 
 
 def test_the_root_leads_to_the_course(open_page):
