@@ -113,9 +113,8 @@ class AxisFields:
     def union(self, others, units=None):
         """The fields of an element-wise merge with other maps of the same size.
 
-        A branch with one unit, or one that sees everything, is spread over the map:
-        the union is then one field for all units. Branches of different strides
-        drift apart: their union is formed unit by unit.
+        A branch with one unit, or one that sees everything, is spread over the map.
+        Branches of different strides drift apart: their union is formed unit by unit.
 
         Args:
             others: `AxisFields` of the other branches.
@@ -123,9 +122,9 @@ class AxisFields:
         """
         axes = [self, *others]
         units = max(units or 1, *(axis.units for axis in axes))
-        if any(axis.step == 0 or axis.units < units for axis in axes):
-            seen = _hull(axis.of(u) for axis in axes for u in range(axis.units))
-            return self._inside((seen,), 0, units)
+        spread = [axis for axis in axes if axis.step == 0 or axis.units < units]
+        if spread:
+            return self._with_spread(axes, spread, units)
         strides = {Fraction(axis.step, len(axis.intervals)) for axis in axes}
         period = math.lcm(*(len(axis.intervals) for axis in axes))
         if len(strides) > 1:
@@ -134,6 +133,28 @@ class AxisFields:
             _hull(axis.of(unit) for axis in axes) for unit in range(period)
         )
         return self._inside(intervals, round(max(strides) * period), units)
+
+    def _with_spread(self, axes, spread, units):
+        """The union if some branches are the same for all units.
+
+        It is one field for all if the others see nothing more.
+        """
+        same = self._inside([axis.seen for axis in spread], 0, units)
+        whole = self._inside([axis.seen for axis in axes], 0, units)
+        if same == whole:
+            return whole
+        moving = [axis for axis in axes if axis not in spread]
+        stride = max(Fraction(axis.step, len(axis.intervals)) for axis in moving)
+        intervals = tuple(
+            _hull([same.of(0), *(axis.of(unit) for axis in moving)])
+            for unit in range(units)
+        )
+        return self._inside(intervals, round(stride * units), units)
+
+    @property
+    def seen(self):
+        """(first pixel, last pixel) of what all units see together."""
+        return _hull(self.of(unit) for unit in self._ends(range(self.units)))
 
 
 class Region(NamedTuple):

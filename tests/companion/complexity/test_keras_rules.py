@@ -92,7 +92,7 @@ OPENED = {
     "ConvLSTM1D": (layers.ConvLSTM1D(5, 3), (3, 9, 4), 3 * 7 * 3 * (4 + 5) * 4 * 5),
     "Embedding": (layers.Embedding(20, 8), (10,), 0),
     "EinsumDense": (
-        layers.EinsumDense("...c,cde->...de", output_shape=(None, 2, 3)),
+        layers.EinsumDense("...c,cde->...de", output_shape=(2, 3)),
         SEQUENCE,
         10 * 7 * 2 * 3,
     ),
