@@ -245,7 +245,7 @@ class Returns(Scale):
             "none": None,
             "list": [y],
             "numpy": ops.convert_to_numpy(y),
-            "nan": y / (y - y),
+            "nan": (y - y) / (y - y),
         }[self.what]
 
     def get_config(self):
