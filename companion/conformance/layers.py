@@ -475,33 +475,34 @@ def run_all(model, x, training=False):
 def check_training_step(make, input_shape, given=None):
     """Training moves every trainable weight, and those before the layer.
 
-    One step from scattered weights; then three from the layer's own initial ones, after
-    which no kernel may still have only equal columns.
+    Three steps from the layer's own initial weights, after which no kernel may still
+    have only equal columns; then one from scattered weights.
     """
     before = keras.layers.Dense(input_shape[-1], name="the_layer_before")
     x = sample(input_shape)
     layer = make()
     inputs = keras.Input(input_shape)
     model = keras.Model(inputs, layer(before(inputs)))
-    own = layer.get_weights()
-    scatter_weights(layer)
-    every_weight_moves(model, x, steps=1)
-    layer.set_weights(own)
     every_weight_moves(model, x, steps=3, said=" from its initial value")
     for weight in layer.trainable_weights:
         value = ops.convert_to_numpy(weight)
         unequal = value.ndim < 2 or value.shape[-1] == 1 or np.ptp(value, -1).any()
         expect(unequal, f"All units of `{weight.path}` learn the same.")
+    scatter_weights(layer)
+    every_weight_moves(model, x, steps=1)
 
 
 def every_weight_moves(model, x, steps, said=""):
-    """Train on random targets and look at the trainable weights."""
+    """Train on random targets and look at the trainable weights.
+
+    RMSprop moves a weight if and only if it has a gradient, however small.
+    """
     shapes = [y.shape for y in run_all(model, x)]
     draw = np.random.default_rng(SEED).standard_normal
     targets = [draw(shape).astype("float32") for shape in shapes]
     start = values(model.trainable_weights)
     if not model.compiled:
-        model.compile(keras.optimizers.Adam(1e-3), "mean_squared_error")
+        model.compile(keras.optimizers.RMSprop(1e-3), "mean_squared_error")
     for _ in range(steps):
         loss = model.train_on_batch(x, targets[0] if len(targets) == 1 else targets)
     expect(np.isfinite(loss), f"The loss is {loss}.")
