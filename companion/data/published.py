@@ -136,7 +136,7 @@ SAMPLE_SHA256 = {
 
 
 def look_up(name):
-    if name not in DATASETS:
+    if not isinstance(name, str) or name not in DATASETS:
         raise ValueError(
             f"name must be one of {', '.join(DATASETS)}. Received: name={name!r}"
         )

@@ -125,12 +125,7 @@ def average_pool2d_forward(
     counted.
 
     Args:
-        x: input, (batch, height, width, channels).
-        pool_size: an integer or a pair (rows, columns).
-        stride: an integer, a pair, or None for `pool_size`.
-        padding: "valid", "same", an integer, a pair (rows, columns), or
-            ((top, bottom), (left, right)); each amount smaller than the pool.
-        rounding: "floor" or "ceil" (Caffe), see `output_size`.
+        x, pool_size, stride, padding, rounding: as in `max_pool2d_forward`.
         count_include_padding: whether padding counts as cells of value zero.
 
     Returns:
@@ -180,8 +175,7 @@ def average_pool2d_backward(
     then the padding's shares fall outside the input and are lost.
 
     Args:
-        grad: gradient of the loss with respect to y, (batch, out_h, out_w, channels).
-        input_shape: (batch, height, width, channels) of the forward input.
+        grad, input_shape: as in `max_pool2d_backward`.
         pool_size, stride, padding, rounding, count_include_padding: as in
             `average_pool2d_forward`.
 
@@ -301,9 +295,8 @@ def global_max_pool2d_backward(grad, index, input_shape):
     """Send each channel's gradient to the cell that won its plane.
 
     Args:
-        grad: gradient of the loss with respect to y, (batch, channels).
-        index: the one `global_max_pool2d_forward` returned, the same shape.
-        input_shape: (batch, height, width, channels) of the forward input.
+        grad, input_shape: as in `global_average_pool2d_backward`.
+        index: the one `global_max_pool2d_forward` returned, (batch, channels).
 
     Returns:
         grad_x, of `input_shape`, in the dtype of `grad`.

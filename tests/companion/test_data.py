@@ -359,7 +359,7 @@ def test_sample_can_be_rebuilt(monkeypatch, tmp_path):
 # Bad input ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["cifar100", "", None, 3])
+@pytest.mark.parametrize("name", ["cifar100", "", None, 3, ["mnist"], {}])
 def test_unknown_name(name):
     rule = re.escape(f"one of fashion_mnist, mnist, cifar10. Received: name={name!r}")
     with pytest.raises(ValueError, match=rule):

@@ -334,7 +334,7 @@ def test_big_endian_and_wrong_storages(tmp_path, torch_names):
         ({"shape": [-3, -1]}, "shape"),
         ({"data_offsets": [0, 10**9]}, "bytes 0 to"),
         ({"data_offsets": [4, 16]}, "bytes 4 to"),
-        ({"dtype": "BF16"}, "BF16"),
+        ({"dtype": "F8_E4M3"}, "F8_E4M3"),
     ],
 )
 def test_safetensors_whose_header_is_wrong(change, reason, tmp_path):

@@ -57,15 +57,16 @@ def test_the_config_names_parts_only_if_they_differ(name, x):
 if keras.backend.backend() == "tensorflow":
 
     @pytest.mark.parametrize("name", MAKERS)
-    def test_conversion_to_tensorflow_lite(name, x):
+    def test_conversion_to_tensorflow_lite(name, x, tmp_path):
+        """For any number of images, by way of a SavedModel."""
         import tensorflow as tf
 
         model = network(MAKERS[name])
-        function = tf.function(model).get_concrete_function(
-            tf.TensorSpec((2, *x.shape[1:]))
-        )
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
-        lite = tf.lite.Interpreter(model_content=converter.convert())
+        model.export(tmp_path / "saved", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved"))
+        content = converter.convert()
+        lite = tf.lite.Interpreter(model_content=content)
+        lite.resize_tensor_input(lite.get_input_details()[0]["index"], x.shape)
         lite.allocate_tensors()
         lite.set_tensor(lite.get_input_details()[0]["index"], x)
         lite.invoke()
