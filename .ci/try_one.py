@@ -26,7 +26,7 @@ NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class Only:
-    """Of the tests that have a case for each name of a room, those of some names."""
+    """Of the tests that have a case for each name or file, those of some of them."""
 
     def __init__(self, names, wanted):
         self.names, self.wanted = set(names), set(wanted)
@@ -62,16 +62,19 @@ def try_name(label, room, name):
     module = Path(names[name].path)
     example = f"{module}::{'.'.join(module.with_suffix('').parts)}.{name}"
     own = f"tests/companion/{room}/test_{module.name}"
-    return run_tests([example, own, *SHARED[room]], Only(names, [name]))
+    files = {Path(name.path).stem for name in names.values()}
+    only = Only({*names, *files}, {name, module.stem})
+    return run_tests([example, own, *SHARED[room]], only)
 
 
 def try_fast():
-    """The smallest model of each family stands for it."""
+    """The smallest model of each file stands for its family, without values."""
     names, members = known("models"), {}
     for name in sorted(names.values(), key=lambda name: name.published["params"]):
         members.setdefault(name.path, name.name)
-    tests = ["tests/companion/scratch", *SHARED["models"]]
-    return run_tests(tests, Only(names, members.values()))
+    files = {Path(path).stem for path in members}
+    only = Only({*names, *files}, members.values())
+    return run_tests(["tests/companion/scratch", *SHARED["models"]], only)
 
 
 def run_tests(tests, only):

@@ -183,17 +183,24 @@ def read_function(name, source, node):
     """A function; a model with its family and what was published about it."""
     family, published, call = "", {}, signature(node)
     for mark in node.decorator_list:
-        kind = getattr(getattr(mark, "func", None), "id", None)
-        if kind in ("register", "variant"):
-            published = {
-                keyword.arg: ast.literal_eval(keyword.value)
-                for keyword in mark.keywords
-            }
-        if kind == "variant":
+        if "params" in (given := literals(mark)):
+            published = given
+        if called(mark) == "variant":
             family = mark.args[0].id
             call = completed(source.follow(family)[1], node)
     place = source.path, node.lineno
     return Name(name, "function", call, document(node), *place, (), family, published)
+
+
+def called(mark):
+    """The plain name that a decorator calls, or None."""
+    return getattr(getattr(mark, "func", None), "id", None)
+
+
+def literals(mark):
+    """The numbers and texts that a decorator is given by name."""
+    given = {keyword.arg: keyword.value for keyword in getattr(mark, "keywords", ())}
+    return {k: it.value for k, it in given.items() if isinstance(it, ast.Constant)}
 
 
 def completed(builder, node):
