@@ -75,10 +75,10 @@ def test_weights_in_order():
 
 
 def test_multiply_adds():
-    """One map everywhere, and the average that it weighs; V1 and V2 once."""
+    """One map everywhere; V1 and V2 once. The average counts like a pooling."""
     image = keras.Input((9, 8, 32))
     model = keras.Model(image, GlobalContext(8)(image))
-    assert count_macs(model) == 2 * 9 * 8 * 32 + 2 * 32 * 4
+    assert count_macs(model) == 9 * 8 * 32 + 2 * 32 * 4
 
 
 def test_field_with_and_without_the_context():
