@@ -94,7 +94,7 @@ def dense_block(x, layer, count, growth, name):
     >>> dense_block(x, bottleneck, count=3, growth=12, name="block").shape
     (None, 8, 8, 60)
     """
-    check_block(x, count=count, growth=growth)
+    count, growth = check_block(x, count=count, growth=growth)
     for number in range(1, count + 1):
         y = layer(x, growth, f"{name}_{number}")  # (b, h, w, k)
         x = layers.Concatenate(name=f"{name}_{number}_concat")([x, y])

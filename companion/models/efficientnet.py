@@ -125,7 +125,9 @@ def mbconv(x, expansion, size, stride, filters, drop_rate, name):
     >>> mbconv(image, 6, 3, 2, 24, drop_rate=0.2, name="stage3_1").shape
     (None, 14, 14, 24)
     """
-    check_block(x, expansion=expansion, size=size, stride=stride, filters=filters)
+    expansion, size, stride, filters = check_block(
+        x, expansion=expansion, size=size, stride=stride, filters=filters
+    )
     arguments.number("drop_rate", drop_rate, least=0, below=1)
     channels = arguments.integer("channels of x", x.shape[-1], least=4)
     y = x

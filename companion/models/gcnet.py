@@ -48,7 +48,7 @@ def conv_bn_relu(x, filters, size, stride, name):
 
 def bottleneck(x, filters, stride, ratio, name):
     """1x1, 3x3, 1x1, global context unless ``ratio`` is ``None``, shortcut."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 1, 1, f"{name}_1")
     y = conv_bn_relu(y, filters, 3, stride, f"{name}_2")
     y = conv_bn(y, 4 * filters, 1, 1, f"{name}_3")

@@ -69,7 +69,7 @@ def depthwise_bn_relu6(x, stride, name):
 
 def depthwise_separable(x, filters, stride, name):
     """Filter every channel, then mix them (Figure 3, right)."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     x = depthwise_bn_relu6(x, stride, f"{name}_depthwise")
     return conv_bn_relu6(x, filters, 1, 1, f"{name}_pointwise")
 

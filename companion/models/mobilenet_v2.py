@@ -69,7 +69,9 @@ def inverted_residual(x, filters, expansion, stride, name):
 
     An expansion of 1 needs no layer: the first block filters its input as it is.
     """
-    check_block(x, filters=filters, expansion=expansion, stride=stride)
+    filters, expansion, stride = check_block(
+        x, filters=filters, expansion=expansion, stride=stride
+    )
     y = x
     if expansion > 1:
         y = conv_bn_relu6(y, expansion * x.shape[-1], 1, 1, f"{name}_expand")

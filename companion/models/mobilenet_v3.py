@@ -106,7 +106,9 @@ def inverted_residual(x, size, expanded, filters, excite, activation, stride, na
 
     The gates multiply the wide map. They are computed from a quarter of its channels.
     """
-    check_block(x, size=size, expanded=expanded, filters=filters, stride=stride)
+    size, expanded, filters, stride = check_block(
+        x, size=size, expanded=expanded, filters=filters, stride=stride
+    )
     y = x
     if expanded != x.shape[-1]:
         y = conv_bn_activation(y, expanded, 1, 1, activation, f"{name}_expand")

@@ -376,6 +376,9 @@ def check_block(x, **numbers):
         x: maps, ``(batch, height, width, channels)``, with known channels.
         **numbers: arguments of the block that must be positive integers.
 
+    Returns:
+        The numbers in their order, NumPy integers made plain ones, as Keras wants them.
+
     Raises:
         ValueError: names the rule and the value; also if Keras' global image format is
             ``"channels_first"``.
@@ -395,5 +398,4 @@ def check_block(x, **numbers):
             "A block reads maps (batch, height, width, channels) with known channels. "
             f"Received: x={x!r}"
         )
-    for name, value in numbers.items():
-        integer(name, value)
+    return tuple(integer(name, value) for name, value in numbers.items())

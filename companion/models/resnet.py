@@ -68,7 +68,7 @@ def add_shortcut(x, y, stride, name):
 
 def basic(x, filters, stride, name):
     """Two 3x3 convolutions (Figure 5, left)."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 3, stride, f"{name}_1")
     y = conv_bn(y, filters, 3, 1, f"{name}_2")
     return add_shortcut(x, y, stride, name)
@@ -76,7 +76,7 @@ def basic(x, filters, stride, name):
 
 def bottleneck(x, filters, stride, name):
     """1x1 to reduce, 3x3, 1x1 to restore (Figure 5, right)."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 1, stride, f"{name}_1")
     y = conv_bn_relu(y, filters, 3, 1, f"{name}_2")
     y = conv_bn(y, 4 * filters, 1, 1, f"{name}_3")

@@ -52,7 +52,7 @@ def every_second_pixel_and_zeros(x, name):
 
 def plain(x, filters, stride, name):
     """Two convolutions and nothing else."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 3, stride, f"{name}_1")
     return conv_bn_relu(y, filters, 3, 1, f"{name}_2")
 
@@ -63,7 +63,7 @@ def residual(x, filters, stride, name):
     Without parameters a shortcut can keep a map as it is, or halve its sides and double
     its channels: ``stride`` 1 and as many filters, or 2 and twice as many.
     """
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     if stride > 2 or filters != stride * x.shape[-1]:
         raise ValueError(
             "A shortcut without parameters keeps the channels at stride 1 and doubles "
@@ -80,7 +80,7 @@ def residual(x, filters, stride, name):
 
 def projected(x, filters, stride, name):
     """F(x) + x, then ReLU; a 1x1 convolution where the shape changes (option B)."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 3, stride, f"{name}_1")
     y = conv_bn(y, filters, 3, 1, f"{name}_2")
     if stride > 1 or x.shape[-1] != filters:

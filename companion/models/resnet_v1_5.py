@@ -55,7 +55,7 @@ def add_shortcut(x, y, stride, name):
 
 def bottleneck(x, filters, stride, name):
     """1x1 to reduce, 3x3 with the stride, 1x1 to restore."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     y = conv_bn_relu(x, filters, 1, 1, f"{name}_1")
     y = conv_bn_relu(y, filters, 3, stride, f"{name}_2")
     y = conv_bn(y, 4 * filters, 1, 1, f"{name}_3")

@@ -62,7 +62,7 @@ def add_shortcut(x, active, y, stride, name):
 
 def basic(x, filters, stride, name):
     """Full pre-activation (Figure 4e) of two 3x3 convolutions."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     y = active = bn_relu(x, f"{name}_1")
     y = convolution(y, filters, 3, stride, f"{name}_1")
     y = bn_relu(y, f"{name}_2")
@@ -72,7 +72,7 @@ def basic(x, filters, stride, name):
 
 def bottleneck(x, filters, stride, name):
     """1x1 to reduce, 3x3 with the stride, 1x1 to restore, each one pre-activated."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     y = active = bn_relu(x, f"{name}_1")
     y = convolution(y, filters, 1, 1, f"{name}_1")
     y = bn_relu(y, f"{name}_2")

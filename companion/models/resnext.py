@@ -53,7 +53,9 @@ def conv_bn_relu(x, filters, size, stride, groups, name):
 
 def aggregated(x, filters, width, stride, cardinality, name):
     """1x1, 3x3 in groups, 1x1, shortcut (Figure 3c); `width` is that of all paths."""
-    check_block(x, filters=filters, width=width, stride=stride, cardinality=cardinality)
+    filters, width, stride, cardinality = check_block(
+        x, filters=filters, width=width, stride=stride, cardinality=cardinality
+    )
     if width % cardinality:
         raise ValueError(
             "`width` must be a multiple of `cardinality`. "

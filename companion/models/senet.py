@@ -109,7 +109,7 @@ def project(x, filters, size, stride, name):
 
 def bottleneck(x, filters, stride, name, place):
     """ResNet: 1x1 to reduce, 3x3, 1x1 to restore."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
 
     def branch(x):
         y = conv_bn_relu(x, filters, 1, stride, f"{name}_1")
@@ -124,7 +124,7 @@ def bottleneck(x, filters, stride, name, place):
 
 def aggregated(x, filters, stride, name, place):
     """ResNeXt: twice as wide inside, the 3x3 in 32 groups."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
 
     def branch(x):
         y = conv_bn_relu(x, 2 * filters, 1, 1, f"{name}_1")
@@ -139,7 +139,7 @@ def aggregated(x, filters, stride, name, place):
 
 def aggregated_64(x, filters, stride, name, place):
     """SENet-154: a 3x3 in 64 groups, half of its width before it, 3x3 shortcuts."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
 
     def branch(x):
         y = conv_bn_relu(x, 2 * filters, 1, 1, f"{name}_1")

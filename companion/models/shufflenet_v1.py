@@ -99,7 +99,9 @@ def shuffle_unit(x, filters, groups, stride, name, first_groups=None):
     >>> shuffle_unit(image, 240, groups=3, stride=2, name="stage2_1").shape
     (None, 14, 14, 240)
     """
-    check_block(x, filters=filters, groups=groups, stride=stride)
+    filters, groups, stride = check_block(
+        x, filters=filters, groups=groups, stride=stride
+    )
     made = filters if stride == 1 else filters - x.shape[-1]
     if (stride, made) != (1, x.shape[-1]) and (stride != 2 or made < 1):
         raise ValueError(

@@ -98,7 +98,7 @@ def shuffle_unit(x, filters, stride, name, equal_branches=False):
     >>> shuffle_unit(image, 116, stride=1, name="stage2_2").shape
     (None, 28, 28, 116)
     """
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     fits = filters == x.shape[-1] if stride == 1 else filters > x.shape[-1]
     if stride > 2 or filters % 2 or not fits:
         raise ValueError(

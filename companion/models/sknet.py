@@ -58,7 +58,7 @@ def sk_unit(x, filters, stride, name):
     M = 2 kernels, a ratio of 16, and 32 groups; the selective convolution ends with
     its own normalization and ReLU.
     """
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     if filters % 64:
         raise ValueError(
             "`filters` must be a multiple of 64, as half of them are in 32 groups. "

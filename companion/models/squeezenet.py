@@ -53,7 +53,9 @@ def ceil_pool(x, name):
 
 def fire(x, squeeze1x1, expand1x1, expand3x3, name):
     """Squeeze, then expand in two branches (Section 3.2, Figure 1)."""
-    check_block(x, squeeze1x1=squeeze1x1, expand1x1=expand1x1, expand3x3=expand3x3)
+    squeeze1x1, expand1x1, expand3x3 = check_block(
+        x, squeeze1x1=squeeze1x1, expand1x1=expand1x1, expand3x3=expand3x3
+    )
     s = convolution(x, squeeze1x1, 1, 1, "valid", f"{name}_squeeze1x1")
     e1 = convolution(s, expand1x1, 1, 1, "valid", f"{name}_expand1x1")
     e3 = convolution(s, expand3x3, 3, 1, "same", f"{name}_expand3x3")

@@ -44,7 +44,7 @@ def relu(x, name):
 
 def wide_basic(x, filters, stride, dropout, name):
     """Two pre-activated 3x3 convolutions, dropout between them (Figure 1d)."""
-    check_block(x, filters=filters, stride=stride)
+    filters, stride = check_block(x, filters=filters, stride=stride)
     number("dropout", dropout, least=0, below=1)
     active = relu(normalize(x, f"{name}_1"), f"{name}_1")
     y = convolution(active, filters, 3, stride, f"{name}_1")
@@ -59,7 +59,7 @@ def wide_basic(x, filters, stride, dropout, name):
 
 def wide_bottleneck(x, filters, widen, stride, name):
     """ResNet's bottleneck, its 3x3 `widen` times as wide (Section 3.4)."""
-    check_block(x, filters=filters, widen=widen, stride=stride)
+    filters, widen, stride = check_block(x, filters=filters, widen=widen, stride=stride)
     width = widen * filters // 4
     y = normalize(convolution(x, width, 1, 1, f"{name}_1"), f"{name}_1")
     y = relu(y, f"{name}_1")

@@ -352,10 +352,30 @@ def test_channels_first_is_refused(name):
         keras.config.set_image_data_format("channels_last")
 
 
-def test_numpy_integers_count_as_integers():
-    image = keras.Input((SIDE, SIDE, CHANNELS))
+INTEGERS = {  # the same block with another kind of integer
+    "basic": lambda x, n: blocks.basic(x, n(8), n(2), "b"),
+    "bottleneck": lambda x, n: blocks.bottleneck(x, n(8), n(2), "b"),
+    "preactivated": lambda x, n: blocks.preactivated(x, n(8), n(2), "b"),
+    "aggregated": lambda x, n: blocks.aggregated(x, n(32), n(16), n(2), n(4), "b"),
+    "dense_block": lambda x, n: blocks.dense_block(
+        x, blocks.dense_bottleneck, n(2), n(4), "b"
+    ),
+    "sk_unit": lambda x, n: blocks.sk_unit(x, n(64), n(2), "b"),
+    "depthwise_separable": lambda x, n: blocks.depthwise_separable(x, n(48), n(2), "b"),
+    "inverted_residual": lambda x, n: blocks.inverted_residual(
+        x, n(8), n(6), n(2), "b"
+    ),
+    "mbconv": lambda x, n: blocks.mbconv(x, n(4), n(5), n(2), n(8), 0.1, "b"),
+    "shuffle_unit": lambda x, n: blocks.shuffle_unit(x, n(96), n(4), n(2), "b"),
+    "split_shuffle_unit": lambda x, n: blocks.split_shuffle_unit(x, n(64), n(2), "b"),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_numpy_integers_count_as_integers(name):
+    image = keras.Input((SIDE, SIDE, CHANNELS), name="image")
     theirs, ours = (
-        keras.Model(image, blocks.bottleneck(image, kind(8), kind(2), "b"), name="m")
+        keras.Model(image, INTEGERS[name](image, kind), name="m")
         for kind in (np.int64, int)
     )
     assert theirs.to_json() == ours.to_json()

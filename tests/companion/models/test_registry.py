@@ -1,5 +1,7 @@
 """The registry refuses what would spoil it; test_contract.py checks the entries."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,10 @@ def test_a_file_owns_the_names_of_the_stub(clean_registry):
 
     with pytest.raises(ValueError, match=r"name='VGG16'.*companion\.models\.vgg"):
         register(**GOOD)(VGG16)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_function_is_pickled_by_its_name(name):
+    build = MODELS[name].build
+    assert build.__name__ == build.__qualname__ == name
+    assert pickle.loads(pickle.dumps(build)) is build
