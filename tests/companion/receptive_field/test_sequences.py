@@ -22,9 +22,7 @@ def volume(size=(4, 5, 6)):
 
 SEQUENCES = {
     "conv": lambda x: layers.Conv1D(3, 3, 2)(x),
-    "causal, dilated": lambda x: layers.Conv1D(3, 3, padding="causal", dilation_rate=2)(
-        x
-    ),
+    "causal": lambda x: layers.Conv1D(3, 3, padding="causal")(x),
     "causal, strided": lambda x: layers.Conv1D(3, 3, 2, padding="causal")(x),
     "separable": lambda x: layers.SeparableConv1D(3, 3, 2, padding="same")(x),
     "depthwise": lambda x: layers.DepthwiseConv1D(3, 2)(x),
