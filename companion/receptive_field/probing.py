@@ -80,9 +80,10 @@ def probe_receptive_field(model, layer=None, input_size=None):
     changed row of pixels, whatever the weights. Nothing here knows kernel sizes,
     strides or padding: this is the independent check of `receptive_field`. Max pooling
     runs as average pooling over the same windows, because TensorFlow's skips NaN; on
-    JAX, a smooth resizing is a product with a matrix that spreads NaN everywhere. It
-    costs one forward pass per row and per column of the image: use small images. Where
-    the layer has not as many axes as the image, all its units are asked together.
+    JAX, a smooth resizing is a product with a matrix that spreads NaN everywhere, and
+    so does attention with a mask, which multiplies by 0. The probe costs one forward
+    pass per row and per column of the image: use small images. Where the layer has not
+    as many axes as the image, all its units are asked together.
 
     Args:
         model: Functional or Sequential Keras model with one input.

@@ -22,9 +22,7 @@ def volume(size=(4, 5, 6)):
 
 SEQUENCES = {
     "conv": lambda x: layers.Conv1D(3, 3, 2)(x),
-    "causal, dilated": lambda x: layers.Conv1D(3, 3, padding="causal", dilation_rate=2)(
-        x
-    ),
+    "causal": lambda x: layers.Conv1D(3, 3, padding="causal")(x),
     "causal, strided": lambda x: layers.Conv1D(3, 3, 2, padding="causal")(x),
     "separable": lambda x: layers.SeparableConv1D(3, 3, 2, padding="same")(x),
     "depthwise": lambda x: layers.DepthwiseConv1D(3, 2)(x),
@@ -42,9 +40,6 @@ SEQUENCES = {
         layers.GRU(2, return_sequences=True)
     )(x),
     "attention": lambda x: layers.MultiHeadAttention(1, 2)(x, x),
-    "causal attention": lambda x: layers.MultiHeadAttention(1, 2)(
-        x, x, use_causal_mask=True
-    ),
     "cross attention": lambda x: layers.Attention()([layers.Conv1D(4, 3, 3)(x), x]),
     "sum so far": lambda x: ops.cumsum(x, axis=1),
     "mixer": lambda x: layers.Permute((2, 1))(
@@ -73,6 +68,24 @@ def test_one_field_for_all_units(name):
     steps = sequence()
     field = assert_units_see(steps, WHOLE[name](steps), [None])
     assert field.stride == 0
+
+
+def test_causal_attention_sees_the_past():
+    """NaN would pass the mask, which multiplies by 0: steps are changed instead."""
+    keras.utils.set_random_seed(0)
+    steps = sequence()
+    x = layers.MultiHeadAttention(1, 2)(steps, steps, use_causal_mask=True)
+    model = keras.Model(steps, x)
+    inputs = np.random.default_rng(0).normal(size=(10, 9, 4)).astype("float32")
+    inputs[1:] = inputs[0]
+    inputs[1 + np.arange(9), np.arange(9)] += 1
+    outputs = ops.convert_to_numpy(model(inputs, training=False))
+    changed = (outputs[1:] != outputs[0]).any(axis=-1)
+    field = rf.receptive_field(model)
+    for step in range(9):
+        ((first, end),) = field.region(step)
+        assert np.flatnonzero(changed[:, step]).tolist() == list(range(first, end))
+    assert field.aligned and field.size == 9
 
 
 def test_causal_convolutions_add_up():
