@@ -205,7 +205,7 @@ WRONG = {  # name: block, reference, cases, check
     ),
     "activated after projecting": (part(inverted, last=1), inverted, MOBILE, "values"),
     "one 3x3 for two": (part(module, once=True), EITHER, WIDTHS, "weights"),
-    "pooled first": (part(halve, first=True), halve, [()], "values"),
+    "pooled first": (part(halve, first=True), halve, [()], "shape"),
     "5x5": (part(halve, sizes=(5, 3)), halve, [()], "weights"),
 }
 
