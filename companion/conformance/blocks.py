@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 
-from companion.conformance.layers import training_parts
+from companion.conformance.layers import expect_open_training, training_parts
 from companion.conformance.probes import (
     alike,
     gradients,
@@ -266,6 +266,7 @@ def check_block_values(answer, given):
 def check_block_training(answer, given):
     """In training, batches are normalized and units dropped as in the reference."""
     for called, net, right in answer.pairs():
+        expect_open_training(net)
         transplant(net, right)
         twice = [[run(each, answer.x, True) for _ in range(2)] for each in (net, right)]
         random, right_random = (not np.array_equal(*outputs) for outputs in twice)

@@ -314,6 +314,19 @@ def training_parts(layer):
     return parts
 
 
+def expect_open_training(model):
+    """No call in a functional model says `training=`: the caller of the model does."""
+    for layer in model.layers:
+        parameter = inspect.signature(layer.call).parameters.get("training")
+        usual = parameter.default if parameter else None
+        for node in layer._inbound_nodes:
+            said = node.arguments.kwargs.get("training")
+            expect(
+                said is None or said == usual,
+                f"`training={said}` is written into the call of `{layer.name}`.",
+            )
+
+
 def values(variables):
     """Copies of variables as NumPy arrays."""
     return [np.array(ops.convert_to_numpy(variable)) for variable in variables]

@@ -9,6 +9,7 @@ import numpy as np
 from companion.conformance.layers import (
     every_weight_moves,
     expect_no_frozen_weight,
+    expect_open_training,
     run_all,
     same_after_saving,
     training_parts,
@@ -384,8 +385,7 @@ def check_model_unknown_size(networks, given):
 
 @register(
     MODEL_CHECKS,
-    "At inference each image is on its own, and nothing is random: is "
-    "`training=True` written into a call?",
+    "At inference each image is on its own, and nothing is random.",
     needs=("runs",),
 )
 def check_model_inference(networks, given):
@@ -409,12 +409,13 @@ def check_model_inference(networks, given):
 
 @register(
     MODEL_CHECKS,
-    "Is `training=False` written into a call, or a layer set to `trainable = False`?",
+    "Leave `training` to the caller of the model, and every layer trainable.",
     needs=("runs",),
 )
 def check_model_training_flag(networks, given):
     """A call in training updates averages and draws random numbers."""
     model = networks.small()
+    expect_open_training(model)
     parts = training_parts(model)
     start = [values(variables) for _, variables in parts]
     run_all(model, batch_for(model), training=True)

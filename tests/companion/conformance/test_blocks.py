@@ -175,7 +175,7 @@ WRONG = {  # name: block, reference, cases, check
     "no normalization": (part(basic, norm=False), basic, RESIDUAL, "weights"),
     "1x1 kernels": (part(basic, size=1), basic, RESIDUAL, "weights"),
     "ReLU before the sum": (part(basic, early=True), basic, RESIDUAL, "values"),
-    "no shortcut": (part(basic, add=False), basic, RESIDUAL, "values"),
+    "no shortcut": (part(basic, add=False), basic, RESIDUAL, "weights"),
     "stride lost": (
         lambda x, filters, stride: basic(x, filters, 1),
         basic,
@@ -205,7 +205,7 @@ WRONG = {  # name: block, reference, cases, check
     ),
     "activated after projecting": (part(inverted, last=1), inverted, MOBILE, "values"),
     "one 3x3 for two": (part(module, once=True), EITHER, WIDTHS, "weights"),
-    "pooled first": (part(halve, first=True), halve, [()], "values"),
+    "pooled first": (part(halve, first=True), halve, [()], "shape"),
     "5x5": (part(halve, sizes=(5, 3)), halve, [()], "weights"),
 }
 

@@ -98,6 +98,10 @@ def normalized(stuck):
     return changed(after=lambda x: layers.BatchNormalization()(x, training=stuck))
 
 
+def over_samples(x):
+    return x - ops.mean(x, axis=0, keepdims=True)
+
+
 def frozen(input_shape=(12, 10, 3), classes=5):
     model = net(input_shape, classes)
     model.get_layer("stem").trainable = False
@@ -125,8 +129,9 @@ def no_return(input_shape=(12, 10, 3), classes=5):
 
 REST = {  # name: model function, check, words of its message, reference
     "no return": (no_return, "runs", "Is a `return` missing", None),
-    "stuck in training": (normalized(True), "inference", "in a batch", None),
-    "never in training": (normalized(False), "training_flag", "batch_norm", None),
+    "batches mixed": (changed(after=over_samples), "inference", "in a batch", None),
+    "stuck in training": (normalized(True), "training_flag", "training=True", None),
+    "never in training": (normalized(False), "training_flag", "training=False", None),
     "a frozen layer": (frozen, "frozen", "stem/kernel", None),
     "sigmoid for softmax": (activated("sigmoid"), "classes", "one distribution", None),
     "no activation": (
