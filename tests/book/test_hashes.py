@@ -1,6 +1,7 @@
 """A twin's outputs depend on what its kernel loaded, and on nothing else."""
 
 import json
+import re
 import shutil
 import subprocess
 
@@ -170,7 +171,11 @@ def replace(old, new):
     return change
 
 
-DOCSTRING = replace('"""', '"""Words. ')
+def words(text):
+    """Other docstrings, of the file and of all that is in it."""
+    return re.sub(r'^( *)"""(?=\S)', r'\1"""Words. ', text, flags=re.M)
+
+
 A_FUNCTION = append("\n\ndef more():\n    return 1\n")
 NEW_LAYER = append("from .new_layer import NewLayer as NewLayer\n")
 
@@ -178,7 +183,7 @@ NEW_LAYER = append("from .new_layer import NewLayer as NewLayer\n")
 @pytest.mark.parametrize(
     "path, change, woken",
     [
-        ("models/densenet.py", DOCSTRING, set()),
+        ("models/densenet.py", words, set()),
         ("models/densenet.py", append("\n# a remark\n"), set()),
         ("models/densenet.py", A_FUNCTION, {"dense"}),
         ("models/alexnet.py", A_FUNCTION, {"alex"}),
