@@ -7,7 +7,7 @@ from docutils import nodes
 from sphinx.util import logging
 
 from book._kit import api
-from book._kit.repository import BRANCH, repository_url
+from book._kit.repository import repository_url, revision
 from book._kit.sphinx_ext import Generated
 
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def source_of(domain, info):
     name = next(name for name in room.names if name.name == first)
     if member:
         name = next(item for item in name.members if item.name == member)
-    return f"{repository_url()}/blob/{BRANCH}/{name.path}#L{name.line}"
+    return f"{repository_url()}/blob/{revision()}/{name.path}#L{name.line}"
 
 
 def find_sources(app, config):
