@@ -19,8 +19,7 @@ from companion.receptive_field.windows import Window
 ELEMENT_WISE_LAYERS = """
 Activation ActivityRegularization Add AlphaDropout Average BatchNormalization Dense
 Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU Masking Maximum Minimum
-Multiply Normalization PReLU ReLU Rescaling SpatialDropout1D SpatialDropout2D
-SpatialDropout3D Subtract
+Multiply Normalization PReLU ReLU Rescaling SpatialDropout2D Subtract
 """
 AUGMENTATION_LAYERS = """
 AugMix CutMix MixUp RandAugment RandomBrightness RandomColorDegeneration
@@ -117,6 +116,7 @@ def axes_of(axis, rank):
 
 
 register(ELEMENT_WISE_LAYERS + AUGMENTATION_LAYERS, element_wise)
+register("SpatialDropout1D SpatialDropout3D", element_wise)
 
 
 @rule_for("""
@@ -308,8 +308,8 @@ OWN_CHANNEL = (
 AveragePooling1D AveragePooling2D AveragePooling3D CenterCrop Cropping1D Cropping2D
 Cropping3D GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D
 GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D MaxPooling1D MaxPooling2D
-MaxPooling3D Resizing UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D
-ZeroPadding2D ZeroPadding3D
+MaxPooling3D Resizing SpatialDropout1D SpatialDropout3D UpSampling1D UpSampling2D
+UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 """
 )
 ALL_CHANNELS = """

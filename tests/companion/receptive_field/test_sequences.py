@@ -31,6 +31,7 @@ SEQUENCES = {
     "edges": lambda x: layers.UpSampling1D(2)(
         layers.Cropping1D((1, 0))(layers.Conv1D(2, 2)(x))
     ),
+    "dropout": lambda x: layers.SpatialDropout1D(0.5)(layers.Conv1D(3, 3)(x)),
     "recurrent": lambda x: layers.GRU(2, return_sequences=True)(x),
     "recurrent between": lambda x: layers.Conv1D(2, 2)(
         layers.SimpleRNN(2, return_sequences=True)(layers.Conv1D(2, 3)(x))
