@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from companion.arguments import number
+from companion.arguments import real_numbers
 from companion.optimizers.arguments import as_arrays, decay_rate, positive
 
 
@@ -86,8 +86,14 @@ class AdaBound:
         self.m = self.v = self.v_hat = 0.0
 
     def bounds(self, t):
-        """Return the lowest and the highest step size of step t >= 1."""
-        t = number("t", t, least=1)
+        """Return the lowest and the highest step size of step t >= 1, or of many t.
+
+        Raises:
+            ValueError: if a step is not a number from 1 on.
+        """
+        t = real_numbers("t", t)
+        if not np.all(t >= 1):
+            raise ValueError(f"`t` must be 1 or more. Received: t={t}")
         lower = self.alpha_star * (1 - 1 / (self.gamma * t + 1))
         upper = self.alpha_star * (1 + 1 / (self.gamma * t))
         return lower, upper

@@ -23,6 +23,8 @@ def test_paper_bounds():
     t = 700
     expected = 0.1 - 0.1 / ((1 - 0.999) * t + 1), 0.1 + 0.1 / ((1 - 0.999) * t)
     assert AdaBound().bounds(t) == pytest.approx(expected)
+    lower, upper = AdaBound().bounds(np.array([1, t]))
+    assert (lower[1], upper[1]) == pytest.approx(expected)
 
 
 def test_is_adam_while_the_bounds_are_wide():
