@@ -159,21 +159,22 @@ class Networks:
 
     Attributes:
         build: the model function.
-        input_shape: the shape asked for, or that of the model at its defaults.
+        asked: the shape asked for, or None for that of the model at its defaults.
+        input_shape: the one or the other.
     """
 
     def __init__(self, build, input_shape):
         self.build = build
-        self._shape = input_shape
+        self.asked = input_shape
         self._built = {}
 
     @property
     def input_shape(self):
-        if self._shape is None:
+        if self.asked is None:
             image = self.default().input
             shapes = keras.tree.map_structure(lambda each: each.shape[1:], image)
-            self._shape = shapes if isinstance(shapes, (tuple, list)) else None
-        return self._shape
+            self.asked = shapes if isinstance(shapes, (tuple, list)) else None
+        return self.asked
 
     def default(self):
         """The network at the default arguments."""
@@ -184,7 +185,7 @@ class Networks:
     def small(self):
         """The network for seven classes, for the input shape asked for."""
         if "small" not in self._built:
-            self._built["small"] = self.made(self._shape, CLASSES)
+            self._built["small"] = self.made(self.asked, CLASSES)
         return self._built["small"]
 
     def made(self, input_shape, classes):
@@ -504,7 +505,7 @@ def check_model_mixed_precision(networks, given):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        model = networks.made(networks.input_shape, CLASSES)
+        model = networks.made(networks.asked, CLASSES)
     finally:
         keras.config.set_dtype_policy(before)
     weighted = [layer for layer in model.layers if layer.weights]

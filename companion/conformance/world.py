@@ -98,11 +98,13 @@ def _drawn(start, end):
     return False
 
 
+@contextlib.contextmanager
 def registered(layers):
     """A scope in which a saved layer is read back as its own class.
 
     Two submissions may register different classes under one name; the registry then
-    knows the last one only.
+    knows the last one only. (`keras.saving.custom_object_scope` would not do: loading
+    opens an empty scope of its own inside.)
     """
     found = {}
     for layer in layers:
@@ -110,7 +112,14 @@ def registered(layers):
             for thing in (value, type(value)):
                 if callable(thing) and (name := _registered_name(thing)):
                     found[name] = thing
-    return keras.saving.custom_object_scope(found)
+    registry = keras.saving.get_custom_objects()
+    before = registry.copy()
+    registry.update(found)
+    try:
+        yield
+    finally:
+        registry.clear()
+        registry.update(before)
 
 
 def _registered_name(thing):

@@ -94,6 +94,7 @@ class AdaBound:
         t = real_numbers("t", t)
         if not np.all(t >= 1):
             raise ValueError(f"`t` must be 1 or more. Received: t={t}")
+        t = t if t.ndim else t.item()  # a plain number leaves the dtype of theta alone
         lower = self.alpha_star * (1 - 1 / (self.gamma * t + 1))
         upper = self.alpha_star * (1 + 1 / (self.gamma * t))
         return lower, upper

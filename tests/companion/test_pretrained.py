@@ -630,11 +630,11 @@ def test_keras_applications_publishes_these_hashes():
         ),
         (
             lambda: pretrained.preprocess("VGG16", np.full((2, 2, 3), 0.5)),
-            "float64 values of 0.0 to 0.5",
+            "float64 values of 0.5 to 0.5",
         ),
         (
             lambda: pretrained.preprocess("VGG16", np.full((2, 2, 3), -1)),
-            "values of -1 to 0",
+            "values of -1 to -1",
         ),
     ],
 )

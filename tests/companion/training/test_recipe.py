@@ -41,7 +41,7 @@ def test_kernels_decay_and_biases_do_not():
     [
         ({"epochs": 0}, "`epochs` must be a positive integer"),
         ({"batch": 2.0}, "`batch` must be a positive integer"),
-        ({"rate": 0}, "`rate` must be a number, above 0"),
+        ({"rate": 0}, "`rate` must be a positive number"),
         ({"rate": float("nan")}, "`rate`"),
         ({"epochs": 2, "warmup": 2}, "`warmup` must be a number, at least 0 and below"),
         ({"momentum": 1}, "`momentum`"),
