@@ -508,14 +508,19 @@ def check_training_step(make, input_shape, given=None):
 def every_weight_moves(model, x, steps, said=""):
     """Train on random targets and look at the trainable weights.
 
-    RMSprop moves a weight if and only if it has a gradient, however small.
+    RMSprop with so small an epsilon moves a weight if and only if it has a gradient,
+    however small. TensorFlow would take longer to compile two steps than to take them.
     """
     shapes = [y.shape for y in run_all(model, x)]
     draw = np.random.default_rng(SEED).standard_normal
     targets = [draw(shape).astype("float32") for shape in shapes]
     start = values(model.trainable_weights)
     if not model.compiled:
-        model.compile(keras.optimizers.RMSprop(1e-3), "mean_squared_error")
+        model.compile(
+            keras.optimizers.RMSprop(1e-3, epsilon=1e-20),
+            "mean_squared_error",
+            run_eagerly=keras.backend.backend() == "tensorflow",
+        )
     for _ in range(steps):
         loss = model.train_on_batch(x, targets[0] if len(targets) == 1 else targets)
     loss = np.ravel(loss)[0]  # of several outputs the sum comes first

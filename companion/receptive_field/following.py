@@ -242,7 +242,7 @@ def move(axis, place, path):
     """An axis of the image behind a call, and the axis of the output it lies along."""
     if place is None:
         return axis, None
-    window, to = path.get(place, (Window.everything(axis.units), None))
+    window, to = path[place] if place in path else (Window.everything(axis.units), None)
     axis = axis.through(window)
     return axis, to if axis.step else None
 

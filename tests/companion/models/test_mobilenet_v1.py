@@ -155,7 +155,7 @@ def test_resolution_and_input_shape():
     "arguments, rule",
     [
         ({"width": 0}, "width=0"),
-        ({"width": "1.0"}, "`width` must be a number, above 0"),
+        ({"width": "1.0"}, "`width` must be a positive number"),
         ({"resolution": 0}, "resolution=0"),
         ({"resolution": 160.0}, "`resolution` must be a positive integer"),
         ({"resolution": 160, "input_shape": (224, 224, 3)}, "must agree"),

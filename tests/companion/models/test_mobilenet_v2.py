@@ -143,7 +143,7 @@ def test_widths_are_multiples_of_8_and_lose_a_tenth_at_most():
     "arguments, rule",
     [
         ({"width": 0}, "width=0"),
-        ({"width": "1.0"}, "`width` must be a number, above 0"),
+        ({"width": "1.0"}, "`width` must be a positive number"),
     ],
 )
 def test_bad_arguments(arguments, rule):

@@ -203,6 +203,6 @@ def test_widths(function, width):
 @pytest.mark.parametrize("function", [MobileNetV3Large, MobileNetV3Small])
 @pytest.mark.parametrize("width", [0, -1.0, "1.0"])
 def test_bad_widths(function, width):
-    rule = r"`width` must be a number, above 0\. Received: width="
+    rule = r"`width` must be a positive number\. Received: width="
     with pytest.raises(ValueError, match=rule):
         function(width=width)
