@@ -1,7 +1,7 @@
 """The package's reference, read from its source: nothing of the package is executed.
 
 `Room("layers")` is one public module of `companion`. Its public names are those of its
-stub `__init__.pyi`, else those of `__all__`, else everything without an underscore.
+`__all__`, else those of its stub `__init__.pyi`, else everything without an underscore.
 Docstrings become MyST: sections such as Args become definition lists, what stands after
 ``>>>`` a code block, and indented lines a block as typed.
 """
@@ -94,15 +94,17 @@ class Source:
 
     def exports(self):
         """Public names: (the module that defines each, its name there)."""
+        listed = self.value_of("__all__")
         if self.stub:
-            return self.imports(self.stub)
+            names = self.imports(self.stub)
+            public = ast.literal_eval(listed) if listed else names
+            return {name: names[name] for name in public}
         if table := self.value_of("BLOCKS"):
             places = ast.literal_eval(table).items()
             return {
                 name: tuple(f"companion.models.{place}".rsplit(".", 1))
                 for name, place in places
             }
-        listed = self.value_of("__all__")
         names = ast.literal_eval(listed) if listed else self.definitions()
         imported = self.imports(self.tree)
         return {
@@ -174,6 +176,8 @@ def read(name, module, original):
     if isinstance(node, ast.ClassDef):
         members = tuple(members_of(node, source.path))
         return Name(name, "class", construction(node), document(node), *place, members)
+    if isinstance(node.value, ast.Name):  # another name of something
+        return read(name, source.module, node.value.id)
     made = source.find(getattr(getattr(node.value, "func", None), "id", ""))
     text = document(made) if isinstance(made, ast.ClassDef) else ""
     return Name(name, "data", "", text, *place)

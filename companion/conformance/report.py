@@ -1,5 +1,6 @@
 """Checks, their results, and the loop that runs them."""
 
+import inspect
 import json
 import re
 import sysconfig
@@ -138,6 +139,11 @@ class Check:
     needs: tuple[str, ...] = ()
     asks: str | None = None
     tasks: tuple[str, ...] = ()
+
+    @property
+    def __signature__(self):
+        """A check is called as its function is."""
+        return inspect.signature(self.function)
 
     def __call__(self, *arguments):
         """Raise what the first failure is."""
