@@ -170,7 +170,8 @@ def link_code(app, pagename, templatename, context, doctree):
             context["body"],
             imported(doctree),
             {
-                name: f"{app.builder.get_relative_uri(pagename, place.docname)}#{name}"
+                name: f"{app.builder.get_relative_uri(pagename, place.docname)}"
+                f"#{place.node_id}"
                 for name, place in described.items()
             },
         )
