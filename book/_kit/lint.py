@@ -205,7 +205,7 @@ def roles(page):
 
 
 def visible_names(page):
-    """Cells run in order without those that are folded away.
+    """Cells run in order without those that are folded away, and mean the same.
 
     What checks or solves an exercise needs the cells that a reader sees, and its own.
     """
@@ -213,17 +213,25 @@ def visible_names(page):
     ever = PROVIDED.union(
         *(names.defined(c.body) for role, _, c in cells if role == outline.VISIBLE)
     )
-    known, own = set(PROVIDED), defaultdict(set)
+    known, own, rebound = set(PROVIDED), defaultdict(set), {}
     for role, exercise, cell in cells:
-        if role not in (outline.VISIBLE, outline.CHECKER, outline.SOLUTION):
+        bound = names.defined(cell.body)
+        if role in (outline.VISIBLE, outline.CHECKER, outline.SOLUTION):
+            now, called = names.needed(cell.body)
+            missing = (now - known) | (called - ever)
+            for name in sorted(missing - own[exercise]):
+                yield cell.line, f"define {name!r} in a visible cell before this one"
+            (known if role == outline.VISIBLE else own[exercise]).update(bound)
+        if role != outline.VISIBLE:
+            rebound |= dict.fromkeys(bound & known, cell.line)
             continue
-        now, called = names.needed(cell.body)
-        missing = (now - known) | (called - ever)
-        for name in sorted(missing - own[exercise]):
-            yield cell.line, f"define {name!r} in a visible cell before this one"
-        (known if role == outline.VISIBLE else own[exercise]).update(
-            names.defined(cell.body)
-        )
+        for name in sorted(now & rebound.keys()):
+            yield (
+                cell.line,
+                f"the folded cell in line {rebound[name]} binds {name!r} anew: "
+                "do so in a visible cell, or take another name there",
+            )
+        rebound = {name: line for name, line in rebound.items() if name not in bound}
 
 
 def hidden_glue(page):

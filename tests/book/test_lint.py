@@ -220,6 +220,18 @@ def test_what_a_folded_cell_defines_is_not_there():
     assert "visible-names" not in broken_rules(uses.replace(place, shown + place))
 
 
+def test_a_folded_cell_leaves_visible_names_as_they_are():
+    visible = FOLDED.replace(":tags: [hide-input]\n\n", "")
+    place = "```{code-cell} ipython3\n:tags: [nbval-ignore-output]"
+    uses = GOOD.replace("print(3)", "print(three)")
+    rebound = uses.replace(place, visible + FOLDED + place)
+    assert "visible-names" in broken_rules(rebound)
+    again = uses.replace(place, visible + FOLDED + visible + place)
+    assert "visible-names" not in broken_rules(again)
+    unread = GOOD.replace(place, visible + FOLDED + place)
+    assert "visible-names" not in broken_rules(unread)
+
+
 def test_a_function_may_name_what_a_later_cell_defines():
     later = "\n```{code-cell} ipython3\nthree = 3\n```\n"
     uses = GOOD.replace("print(3)", "def f():\n    return three")
