@@ -82,19 +82,19 @@ def find(name):
     """
     from difflib import get_close_matches
 
-    from companion import models
+    from companion.models import MODELS
 
     def plain(text):
         return "".join(c for c in text.lower() if c.isalnum())
 
-    known = {plain(each): each for each in dir(models) if each in models.MODELS}
+    known = {plain(each): each for each in MODELS}
     if plain(name) not in known:
         near = get_close_matches(plain(name), known, 5, 0.4) or known
         raise ValueError(
             f"There is no such model; similar are {', '.join(known[n] for n in near)}. "
             f"Received: {name!r}"
         )
-    return getattr(models, known[plain(name)])
+    return MODELS[known[plain(name)]].build
 
 
 def main(words=None):

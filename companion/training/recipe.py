@@ -1,6 +1,6 @@
 """How a network is trained: the numbers, and the optimizer that they make."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from companion.arguments import integer, number
 
@@ -88,7 +88,3 @@ class Recipe:
         if self.decay:
             optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
         return optimizer
-
-    def as_dict(self):
-        """The numbers, for a log."""
-        return asdict(self)

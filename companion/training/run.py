@@ -1,6 +1,7 @@
 """One run: epochs, a log, a checkpoint after each, and a way to go on."""
 
 import csv
+import dataclasses
 import json
 import os
 import time
@@ -84,7 +85,7 @@ def begin(build, dataset, recipe, seed, folder):
         "train": len(dataset.x_train),
         "test": len(dataset.x_test),
         "seed": seed,
-        **recipe.as_dict(),
+        **dataclasses.asdict(recipe),
     }
     if folder is not None and (folder / "run.json").exists():
         known = json.loads((folder / "run.json").read_text("utf8"))
