@@ -59,8 +59,9 @@ book: html  ## build the course into _build/html
 	@echo "The course is in _build/html. Open _build/html/index.html in a browser,"
 	@echo "or run 'make serve' and open http://localhost:$(PORT)"
 
-# Everything that a page is made of; folders count, because a file may go.
-INPUTS = $(shell find _config.yml _toc.yml pyproject.toml book companion \
+# Everything that a page is made of; folders count, because a file may go. The dot keeps
+# the folder `book` apart from the target `book`.
+INPUTS = $(shell find _config.yml _toc.yml pyproject.toml book/. companion/. \
 	\( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -o -print)
 
 html: twins

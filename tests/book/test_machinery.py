@@ -25,6 +25,17 @@ def helper(name):
     return runpy.run_path(str(CI / f"{name}.py"))
 
 
+def test_a_page_is_made_of_files_and_of_no_other_target():
+    """`book` is a folder and a target: make would build the book to build the book."""
+    listed = subprocess.run(
+        ["make", "-pq", "help"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
+    rules = dict(re.findall(r"^(_build/site|\.PHONY): (.*)$", listed, re.M))
+    inputs = set(rules["_build/site"].split())
+    assert any(name.endswith("index.md") for name in inputs)
+    assert inputs.isdisjoint(rules[".PHONY"].split())
+
+
 # --- times
 
 
