@@ -16,6 +16,7 @@ Of each file only that counts which can change an output:
 """
 
 import ast
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -67,7 +68,14 @@ def hash_of(name, names, root):
     if not (root / name).exists():
         return None
     text = (root / name).read_text("utf8")
-    return [hashlib.sha256(content(name, text, names).encode()).hexdigest()[:12]]
+    is_table = name.endswith(".pyi") or name == BLOCKS
+    return [digest(name, text, frozenset(names) if is_table else None)]
+
+
+@functools.cache
+def digest(name, text, names):
+    """Most files mean the same to every chapter, so each is read through once."""
+    return hashlib.sha256(content(name, text, names).encode()).hexdigest()[:12]
 
 
 def content(name, text, names):

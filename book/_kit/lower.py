@@ -8,6 +8,7 @@ construct that a chapter may use is lowered here; one that is not in `DIRECTIVES
 import ast
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from pybtex.database import parse_file
@@ -37,6 +38,13 @@ TITLED = re.compile(r"^(?P<title>.+?)\s*<(?P<target>[^>]+)>$", re.S)
 TARGET = re.compile(r"^\((?P<label>[\w:-]+)\)=$")
 
 
+@cache
+def of_all_chapters():
+    """The bibliography, and where each term of the glossary stands."""
+    bibliography = parse_file(ROOT / "book" / "references.bib").entries
+    return bibliography, glossary.places(ROOT / "book" / "glossary.yml")
+
+
 @dataclass
 class Lowering:
     """Lowers a chapter's text, piece by piece, and remembers what it cited."""
@@ -49,8 +57,7 @@ class Lowering:
         outline = self.chapter.outline
         self.equations, self.figures = outline.equations, outline.figures
         self.exercises = outline.exercises
-        self.bibliography = parse_file(ROOT / "book" / "references.bib").entries
-        self.terms = glossary.places(ROOT / "book" / "glossary.yml")
+        self.bibliography, self.terms = of_all_chapters()
 
     def lower(self, text):
         """Lower a piece of Markdown."""

@@ -47,7 +47,9 @@ def code_cell(code):
     else:
         kept = code.cell.metadata.keys() & {"tags", "reason"}
         metadata |= {key: code.cell.metadata[key] for key in kept}
-    source = code.source.replace("{address}", package_address())
+    source = code.source
+    if code.role == outline.SETUP:
+        source = source.replace("{address}", package_address())
     if line := title(code):
         source = f"#@title {line}\n{source}"
     return new_code_cell(source, metadata=metadata)
