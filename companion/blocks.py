@@ -25,6 +25,7 @@ the file of its paper, below ``companion.models``.
 | ``split_shuffle_unit(x, filters, stride, name)`` | channel split | ShuffleNet v2 |
 
 >>> import keras
+>>> from companion.blocks import inverted_residual
 >>> image = keras.Input((32, 32, 16))
 >>> x = inverted_residual(image, filters=24, expansion=6, stride=2, name="block1")
 >>> x.shape

@@ -9,8 +9,8 @@ same numbers as a run that was never stopped.
     python -m companion.training resnet20 --data cifar10
 
 >>> from companion.training import Recipe
->>> Recipe(epochs=2, batch=100).steps(images=1050)
-22
+>>> Recipe(epochs=2, batch=100).steps(images=1050)  # ten whole batches an epoch
+20
 """
 
 import lazy_loader

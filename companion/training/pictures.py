@@ -44,12 +44,12 @@ def augmented(images, generator):
     Returns:
         A new array of the same shape.
 
-    Example: one white pixel moves by (dy, dx), which the seed decides.
+    Example: this seed moves a white pixel from (4, 4) to (1, 3), then mirrors the picture.
 
     >>> image = np.zeros((1, 9, 9, 1)); image[0, 4, 4] = 1
     >>> moved = augmented(image, np.random.default_rng(0))
     >>> np.argwhere(moved[0, :, :, 0]).tolist()
-    [[1, 3]]
+    [[1, 5]]
     """
     count, height, width, _ = images.shape
     margins = ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0))
