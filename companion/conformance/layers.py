@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from companion import graph
 from companion.conformance.probes import (
     Traced,
     agrees,
@@ -316,15 +317,16 @@ def training_parts(layer):
 
 def expect_open_training(model):
     """No call in a functional model says `training=`: the caller of the model does."""
-    for layer in model.layers:
-        parameter = inspect.signature(layer.call).parameters.get("training")
+    if not graph.has_graph(model):
+        return
+    for call in graph.calls_of(graph.symbolic(model)):
+        parameter = inspect.signature(call.operation.call).parameters.get("training")
         usual = parameter.default if parameter else None
-        for node in layer._inbound_nodes:
-            said = node.arguments.kwargs.get("training")
-            expect(
-                said is None or said == usual,
-                f"`training={said}` is written into the call of `{layer.name}`.",
-            )
+        said = call.kwargs.get("training")
+        expect(
+            said is None or said == usual,
+            f"`training={said}` is written into the call of `{call.name}`.",
+        )
 
 
 def values(variables):
