@@ -105,7 +105,7 @@ bench: .venv-parity/ready  ## run the benchmarks, one table per question (needs 
 
 test: .venv/ready chromium twins  ## run every test, side by side on all cores
 	@$(DEV)/python .ci/measure.py start
-	@$(MAKE) --no-print-directory -j$(CORES) --output-sync=target WORKERS=0 $(PARTS)
+	@$(MAKE) --no-print-directory -kj$(CORES) --output-sync=target WORKERS=0 $(PARTS)
 	@$(DEV)/python .ci/measure.py table
 	@echo "All tests passed."
 

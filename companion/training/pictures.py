@@ -44,7 +44,7 @@ def augmented(images, generator):
     Returns:
         A new array of the same shape.
 
-    Example: this seed moves a white pixel from (4, 4) to (1, 3), then mirrors the picture.
+    Example: a white pixel at (4, 4) moves to (1, 3), then the picture is mirrored.
 
     >>> image = np.zeros((1, 9, 9, 1)); image[0, 4, 4] = 1
     >>> moved = augmented(image, np.random.default_rng(0))
