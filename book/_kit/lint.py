@@ -23,7 +23,7 @@ from book._kit.lower import DIRECTIVES, ROLES
 from book._kit.page import Page
 
 CODE_LINES, CODE_COLUMNS = 25, 72
-WORDS = range(1500, 2601)
+WORDS = range(1500, 3001)
 BANNED = re.compile(r"\b(simply|obviously|just)\b", re.I)
 HOSTS = {"github.com", "colab.research.google.com", "arxiv.org", "doi.org"}
 PROVIDED = frozenset({"display", "glue"})  # by IPython, and by the setup cell

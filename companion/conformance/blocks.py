@@ -113,11 +113,9 @@ def _results(block, reference, input_shape, cases, mistakes, without):
 
 
 def network(block, input_shape, case):
-    """The block alone in a model, its weights scattered."""
+    """The block alone in a model."""
     image = keras.Input(input_shape)
-    model = keras.Model(image, block(image, *case))
-    scatter_weights(model, signs=True)
-    return model
+    return keras.Model(image, block(image, *case))
 
 
 class Answer:
@@ -165,7 +163,9 @@ class Answer:
         return 0
 
     def _net(self, number):
-        return network(self.block, self.input_shape, self.cases[number])
+        net = network(self.block, self.input_shape, self.cases[number])
+        scatter_weights(net, signs=True)
+        return net
 
     def _right(self, number):
         """The reference with the net's weights and outputs, or at least its weights."""
