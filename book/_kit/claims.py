@@ -24,6 +24,7 @@ VERDICTS = ("wrong", "imprecise", "needs context", "right")
 NOTES_ID = re.compile(r"C\d{3}")
 OWN_ID = re.compile(r"(ch\d\d|app[A-Z])-[a-z0-9-]+")
 CHECKED_NAME = re.compile(r"C\d{3}|(ch\d\d|app[A-Z])-.*")
+CITATION = {"cite", "locator", "value"}
 VALUE = re.compile(r"\{value(?P<items>(?:\[\d+\])*)(?::(?P<spec>[^}]*))?\}")
 
 
@@ -105,16 +106,28 @@ def claim_of(row):
             raise ValueError(
                 f"A glued check needs expected and expected_from. Received: {name}"
             )
-    elif not isinstance(claim.check, dict) or set(claim.check) != {"cite", "year"}:
+    elif not isinstance(claim.check, dict) or set(claim.check) != CITATION:
         raise ValueError(
-            "A check is `glue` or {cite: key, year: number}. "
-            f"Received: {name} check={claim.check!r}"
+            "A check is `glue` or {cite: key, locator: place in the work, value: what "
+            f"the page quotes}}. Received: {name} check={claim.check!r}"
         )
     if not (is_number(claim.tolerance) and claim.tolerance >= 0):
         raise ValueError(
             f"A tolerance is a number >= 0. Received: {name} {claim.tolerance!r}"
         )
+    if claim.tolerance > min(map(abs, numbers(claim.expected)), default=0) / 10:
+        raise ValueError(
+            "A tolerance is a tenth of the smallest number expected, at most. "
+            f"Received: {name} {claim.tolerance} of {claim.expected}"
+        )
     return claim
+
+
+def numbers(value):
+    """The numbers in a value, however deep in its lists."""
+    if isinstance(value, (list, tuple)):
+        return [number for item in value for number in numbers(item)]
+    return [value] if is_number(value) else []
 
 
 def has_bool(value):
@@ -217,13 +230,17 @@ def unchecked(claim, found, bibliography):
 
 
 def uncited(claim, chapter, bibliography):
-    key, year = claim.check["cite"], claim.check["year"]
+    """The page quotes the value in a paragraph or table row that cites the work."""
+    key, value = claim.check["cite"], str(claim.check["value"])
     if key not in bibliography:
         yield f"{claim.id} cites {key}, which references.bib does not have"
-    elif bibliography[key].fields["year"] != str(year):
-        yield f"{claim.id}: {key} is of {bibliography[key].fields['year']}, not {year}"
-    if key not in Page(chapter.path.read_text("utf8"), chapter.path).cited:
-        yield f"{claim.id}: {claim.chapter} does not cite {key}"
+    page = Page(chapter.path.read_text("utf8"), chapter.path)
+    whole = re.compile(rf"(?<![\w.]){re.escape(value)}(?!\w|\.\d)")
+    if not any(key in b.sources and whole.search(b.words) for b in page.blocks):
+        yield (
+            f"{claim.id}: no paragraph of {claim.chapter} that cites {key} has the "
+            f"value {value!r}"
+        )
 
 
 def main():

@@ -39,8 +39,12 @@ class Block:
     words: str = ""
     numbers: str = ""
     math: str = ""
-    cites: bool = False
+    sources: set = field(default_factory=set)
     column: int = 0
+
+    @property
+    def cites(self):
+        return bool(self.sources)
 
     def line_of(self, position):
         return self.line + self.numbers.count("\n", 0, position)
@@ -87,7 +91,7 @@ class Page:
     def cited(self):
         """Keys of the works cited, the paper of the front matter included."""
         groups = [self.meta.get("paper") or "", *CITED.findall(self.text)]
-        return {key.strip() for group in groups for key in group.split(",")} - {""}
+        return set().union(*map(keys_of, groups)) - {""}
 
     def read(self, text, line):
         reader = Reader(self, line)
@@ -124,7 +128,7 @@ class Reader:
     line: int = 0
     kind: str = "paragraph"
     column: int = 0
-    header: list | None = None
+    header: list | None = None  # what each cell of the head cites
     row: list = field(default_factory=list)
 
     def take(self, token):
@@ -167,11 +171,12 @@ class Reader:
         self.kind = "paragraph"
 
     def take_tr_close(self, token):
-        """A cell cites a source if its row or the head of its column does."""
-        self.header = self.header or self.row
+        """A cell cites what its row and the head of its column cite."""
+        own = [cell.sources for cell in self.row]
+        self.header = self.header or own
         for cell in self.row:
-            sources = [*self.row, *self.header[cell.column : cell.column + 1]]
-            cell.cites = any(CITED_MARK in source.words for source in sources)
+            heads = self.header[cell.column : cell.column + 1]
+            cell.sources = set().union(*own, *heads)
 
 
 @dataclass
@@ -215,12 +220,18 @@ class Words:
     def take_myst_role(self, token, line):
         name, block = token.meta["name"], self.block
         self.page.roles.append((line, name))
-        block.cites = block.cites or name.startswith("cite")
+        if name.startswith("cite"):
+            block.sources |= keys_of(token.content)
         block.words += CITED_MARK if name.startswith("cite") else " "
         block.numbers += "\n" * token.content.count("\n") or " "
 
     def take_other(self, token, line):
         self.block.numbers += " "
+
+
+def keys_of(group):
+    """The keys of a citation: "he2016resnet, hu2018squeeze"."""
+    return {key.strip() for key in group.split(",")}
 
 
 def split_options(content):

@@ -90,9 +90,7 @@ MISTAKES = {
         variant(end="twice")
     ),
     "After the sum stands no ReLU.": variant(end="none"),
-    "Nothing is normalized.": variant(
-        normalized=False, bias=True, project_bias=True
-    ),
+    "Nothing is normalized.": variant(normalized=False, bias=True, project_bias=True),
     "The projection is not normalized.": variant(project="bare"),
     "The stride is in the second convolution.": variant(stride_first=False),
     "The kernels are 1x1.": variant(size=1),
