@@ -9,10 +9,11 @@ to.
 
 import functools
 
+from miniature import finish, options, record
+
 from companion import data
 from companion.complexity import count_macs, count_params
 from companion.training import FAMILIES, Recipe, family_network, train
-from miniature import finish, options, record
 
 CHOSEN = options(
     __doc__, train=16000, test=10000, epochs=3, batch=128, rate=0.1, seeds=(0, 1, 2)

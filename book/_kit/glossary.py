@@ -17,6 +17,7 @@ class Entry:
     definition: str
     chapter: str = ""
     also: tuple = ()
+    everyday: bool = False  # whether the word is everyday English as well
 
     @property
     def names(self):
