@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from companion.training import Recipe
@@ -27,7 +28,10 @@ def read_arguments(words=None):
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", help="a model of companion.models, in any case")
+    parser.add_argument(
+        "model",
+        help="a model of the package, or of the shared benchmark: family:resnet",
+    )
     parser.add_argument("--data", default="cifar10", help="default: cifar10")
     parser.add_argument("--train", type=int, help="training pictures, default: all")
     parser.add_argument("--test", type=int, help="test pictures, default: all")
@@ -75,7 +79,9 @@ def distribute(address, processes, process):
 
 
 def find(name):
-    """The registered model whose name differs in case and signs at most.
+    """The registered model, or family of the shared benchmark, of that name.
+
+    Case and signs do not count: "resnet20" and "family:mobilenet-v2".
 
     Raises:
         ValueError: if there is none; it lists those with a similar name.
@@ -83,18 +89,23 @@ def find(name):
     from difflib import get_close_matches
 
     from companion.models import MODELS
+    from companion.training import FAMILIES, family_network
 
     def plain(text):
         return "".join(c for c in text.lower() if c.isalnum())
 
     known = {plain(each): each for each in MODELS}
+    known |= {plain(f"family{each}"): f"family:{each}" for each in FAMILIES}
     if plain(name) not in known:
         near = get_close_matches(plain(name), known, 5, 0.4) or known
         raise ValueError(
             f"There is no such model; similar are {', '.join(known[n] for n in near)}. "
             f"Received: {name!r}"
         )
-    return MODELS[known[plain(name)]].build
+    found = known[plain(name)]
+    if found in MODELS:
+        return MODELS[found].build
+    return partial(family_network, found.removeprefix("family:"))
 
 
 def main(words=None):
@@ -112,7 +123,7 @@ def main(words=None):
     model = find(chosen.model)
     dataset = data.load(chosen.data, train=chosen.train, test=chosen.test)
     print(dataset, recipe, sep="\n", flush=True)
-    run = f"{model.__name__}-{chosen.data}-{chosen.seed}"
+    run = f"{chosen.model.replace(':', '-')}-{chosen.data}-{chosen.seed}"
     folder = chosen.folder or Path("runs") / run
     if chosen.processes > 1:
         folder = folder / f"process{chosen.process}"

@@ -92,6 +92,7 @@ def test_probabilities_and_logits_train_alike(clothes):
 def test_names_are_found_in_any_case():
     assert find("resnet20") is models.ResNet20
     assert find("squeezenet1_1") is models.SqueezeNet1_1
+    assert find("family:mobilenet-v2")().count_params() == 84_526
     with pytest.raises(ValueError, match="similar are"):
         find("resnet-2")
 
