@@ -57,7 +57,7 @@ PUBLISHED = {  # model: (year, top-1 accuracy in percent, its source)
     **dict.fromkeys(
         [f"ResNet{depth}" for depth in (20, 32, 44, 56, 110)]
         + [f"PlainNet{depth}" for depth in (20, 32, 44, 56, 110)]
-        + ["ResNet20Projection"],
+        + ["ResNet20Projection", "ResNet56Projection"],
         (2015, None, None),
     ),
     "WideResNet28_10": (2016, None, None),

@@ -13,7 +13,12 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from book._kit import claims, glossary, questions
 from book._kit.chapter import Chapter, chapters, opening
 from book._kit.facts import facts, render, split_quote
-from book._kit.repository import colab_url, repository_url, site_url
+from book._kit.repository import (
+    colab_url,
+    package_address,
+    repository_url,
+    site_url,
+)
 from companion import results
 
 logger = logging.getLogger(__name__)
@@ -67,6 +72,44 @@ class ClaimsCount(SphinxRole):
         message = f"count one of {', '.join(counts)}, not {self.text!r}"
         logger.warning(message, location=self.get_location(), type="claims")
         return [nodes.problematic(self.rawtext, self.rawtext)], []
+
+
+class OutputsCount(SphinxRole):
+    """{outputs-count}`compared`: how many outputs of all chapters nbval compares.
+
+    ``ignored`` are those that it does not, because they cannot be the same elsewhere.
+    """
+
+    def run(self):
+        counts = Counter()
+        for chapter in chapters(book_folder(self.env.app)):
+            if chapter.twin.exists():
+                self.env.note_dependency(str(chapter.twin))
+                counts += outputs_of(chapter.read_twin())
+        if self.text in ("compared", "ignored"):
+            return [nodes.Text(f"{counts[self.text]:,d}")], []
+        message = f"count one of compared, ignored, not {self.text!r}"
+        logger.warning(message, location=self.get_location(), type="claims")
+        return [nodes.problematic(self.rawtext, self.rawtext)], []
+
+
+def outputs_of(notebook):
+    """Count the cells with outputs: compared, or ignored by their tag."""
+    return Counter(
+        "ignored"
+        if "nbval-ignore-output" in cell.metadata.get("tags", [])
+        else "compared"
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.outputs
+    )
+
+
+class InstallLine(SphinxRole):
+    """{install-line}`package`: what installs the package from this copy's home."""
+
+    def run(self):
+        line = f'pip install "cnn-companion @ {package_address()}"'
+        return [nodes.literal(line, line)], []
 
 
 def verdict_counts(rows):
@@ -369,6 +412,8 @@ def setup(app):
     app.setup_extension("myst_nb")
     app.add_role_to_domain("glue", "text", Fact(), override=True)
     app.add_role("claims-count", ClaimsCount())
+    app.add_role("install-line", InstallLine())
+    app.add_role("outputs-count", OutputsCount())
     app.add_directive("errata", Errata)
     app.add_directive("wrong-numbers", WrongNumbers)
     app.add_directive("course-glossary", CourseGlossary)

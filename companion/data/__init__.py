@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from companion.data.photographs import is_whole, photograph
 from companion.data.published import DATASETS, SAMPLE_TEST, SAMPLE_TRAIN, look_up
 from companion.data.sources import (
     LOCAL,
@@ -107,46 +108,6 @@ def load(name, train=None, test=None):
         source=source,
         licence=published.licence,
     )
-
-
-def photograph(size=None):
-    """A real colour photograph: Grace Hopper in uniform (US Navy, public domain).
-
-    It travels with matplotlib, so it needs no network. Decoders of JPEG may differ by a
-    grey level, so do not compare its pixels exactly across machines.
-
-    Args:
-        size: ``None`` for the original, or the side of the centred square to scale to.
-
-    Returns:
-        uint8 array of shape (600, 512, 3), or (size, size, 3).
-
-    Raises:
-        ValueError: size is not a whole number from 1 on.
-
-    Example:
-        >>> photograph().shape, photograph(size=64).shape
-        ((600, 512, 3), (64, 64, 3))
-    """
-    from matplotlib.cbook import get_sample_data
-    from PIL import Image
-
-    if size is not None and not (is_whole(size) and size >= 1):
-        raise ValueError(
-            f"size must be None or a whole number from 1 on. Received: size={size!r}"
-        )
-    with get_sample_data("grace_hopper.jpg") as file, Image.open(file) as image:
-        if size is not None:
-            width, height = image.size
-            side = min(width, height)
-            left, top = (width - side) // 2, (height - side) // 2
-            box = (left, top, left + side, top + side)
-            image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
-        return np.array(image)
-
-
-def is_whole(number):
-    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)
 
 
 def check_count(published, which, count):

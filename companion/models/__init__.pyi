@@ -63,6 +63,7 @@ from .resnet_cifar import ResNet20Projection as ResNet20Projection
 from .resnet_cifar import ResNet32 as ResNet32
 from .resnet_cifar import ResNet44 as ResNet44
 from .resnet_cifar import ResNet56 as ResNet56
+from .resnet_cifar import ResNet56Projection as ResNet56Projection
 from .resnet_cifar import ResNet110 as ResNet110
 from .resnet_v1_5 import ResNet50V1_5 as ResNet50V1_5
 from .resnet_v1_5 import ResNet101V1_5 as ResNet101V1_5

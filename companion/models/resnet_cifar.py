@@ -247,6 +247,25 @@ def ResNet20Projection(*, name="resnet20_projection", **options):
 
 @variant(
     CifarResNet,
+    params=855_770,
+    macs=125_747_840,
+    receptive_field=249,
+    feature_map=(8, 8, 64),
+    source="pytorchcv 0.0.74 resnet56_cifar10; field: its gradient",
+)
+def ResNet56Projection(*, name="resnet56_projection", **options):
+    """ResNet-56 with 1x1 projections (option B), for which weights are published.
+
+    >>> ResNet56Projection().get_layer("conv4_1_shortcut").count_params()
+    2048
+
+    Reference: He et al., arXiv 1512.03385, Section 4.1 (option B) and Section 4.2.
+    """
+    return CifarResNet(projected, 56, name=name, **options)
+
+
+@variant(
+    CifarResNet,
     params=269_722,
     macs=40_551_040,
     receptive_field=81,

@@ -8,6 +8,10 @@ from .kernels import plot_kernels as plot_kernels
 from .network import plot_network as plot_network
 from .network import plot_shapes as plot_shapes
 from .network import plot_towers as plot_towers
+from .pictures import plot_filters as plot_filters
+from .pictures import plot_maps as plot_maps
+from .pictures import plot_photograph as plot_photograph
+from .pictures import plot_top as plot_top
 from .receptive_field import (
     plot_effective_receptive_field as plot_effective_receptive_field,
 )

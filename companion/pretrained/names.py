@@ -127,6 +127,15 @@ def efficientnet_keras(layer):
     return block + parts[part]
 
 
+def mobilenet_v1_tflite(layer):
+    """block3_depthwise is Conv2d_3_depthwise; its normalization was folded into it."""
+    name, bn = re.subn("_bn$", "", layer)
+    if name == "fc":
+        return "Conv2d_1c_1x1"
+    name = name.replace("block", "Conv2d_") if name != "conv1" else "Conv2d_0"
+    return f"{name}.norm" if bn else name
+
+
 def xception_keras(layer):
     """A depthwise and a pointwise kernel are in one layer; shortcuts are numbered."""
     if layer == "fc":
@@ -245,6 +254,12 @@ VGG_TORCH = {
 }
 
 
+def in_order(table):
+    """Conv_0, Conv_1, ... for the convolutions of a table, as flax numbers them."""
+    layers = [layer for layer, theirs in table.items() if theirs.startswith("features")]
+    return {layer: f"Conv_{number}" for number, layer in enumerate(layers)}
+
+
 def resnet_torch(layer):
     """conv3_1_2_bn is layer2.0.bn2; the shortcut is layer2.0.downsample."""
     name, bn = re.subn("_bn$", "", layer)
@@ -255,6 +270,13 @@ def resnet_torch(layer):
     if part == "shortcut":
         return f"{unit}.downsample.{bn}"
     return f"{unit}.{'bn' if bn else 'conv'}{part}"
+
+
+def cifar_resnet_torch(layer):
+    """As `resnet_torch`; the names of shortcuts and of the dense layer are others."""
+    if layer == "fc":
+        return "linear"
+    return resnet_torch(layer).replace("downsample", "shortcut")
 
 
 def senet_torch(layer):
@@ -299,6 +321,34 @@ SQUEEZENET_TORCH = {
     0: squeezenet_table((3, 4, 5, 7, 8, 9, 10, 12)),
     1: squeezenet_table((3, 4, 6, 7, 9, 10, 11, 12)),
 }
+
+
+def mobilenet_v2_torch():
+    """Blocks are features.1 to features.17; the first has no expansion."""
+    table = {"fc": "classifier.1"}
+    for ours, index in (("conv1", 0), ("conv2", 18)):
+        table[ours] = f"features.{index}.0"
+        table[f"{ours}_bn"] = f"features.{index}.1"
+    blocks = dict.fromkeys(
+        layer.rpartition("_")[0] for layer in MOBILENET_V2 if layer.endswith("_project")
+    )
+    for index, block in enumerate(blocks, start=1):
+        first = 0 if index == 1 else 1
+        parts = {
+            "expand": "0.0",
+            "expand_bn": "0.1",
+            "depthwise": f"{first}.0",
+            "depthwise_bn": f"{first}.1",
+            "project": f"{first + 1}",
+            "project_bn": f"{first + 2}",
+        }
+        for ours, theirs in parts.items():
+            if index > 1 or not ours.startswith("expand"):
+                table[f"{block}_{ours}"] = f"features.{index}.conv.{theirs}"
+    return table
+
+
+MOBILENET_V2_TORCH = mobilenet_v2_torch()
 
 
 def shufflenet_v2_torch(layer):

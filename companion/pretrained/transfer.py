@@ -213,7 +213,70 @@ def tfjs_modules(content, row):
     }
 
 
-MODULES = {"keras": keras_modules, "torch": torch_modules, "tfjs": tfjs_modules}
+def flax_modules(content, row):
+    """Kernels and biases are in the layout of Keras; other networks are left out."""
+    modules = {}
+    for name, array in content.items():
+        network, module, kind = name.split(".")
+        if network.startswith(("AlexNet", "VGG16")):
+            modules.setdefault(module, {})[kind] = array
+    return {
+        module: [found[kind] for kind in ("kernel", "bias")]
+        for module, found in modules.items()
+    }
+
+
+def torchscript_modules(content, row):
+    """Convolutions in the order of the file; each has its normalization in it."""
+    modules = {}
+    for name, array in content.items():
+        module, _, kind = name.rpartition(".")
+        modules.setdefault(module, {})[kind] = array
+    found = {}
+    for rank, each in enumerate(modules.values()):
+        norm = [np.ones_like(each["beta"]), each["beta"], each["mean"], each["var"]]
+        found[f"conv2d:{rank}"] = [each["weight"].transpose(2, 3, 1, 0)]
+        found[f"batch_normalization:{rank}"] = norm
+    return found
+
+
+def tflite_modules(content, row):
+    """Kernels from (filters, height, width, channels) to HWIO.
+
+    The normalization is in the kernel and the bias already. Ours, of mean 0, variance 1
+    and a gain that makes up for the number added to the variance, adds the bias alone.
+    The classifier has 1001 classes; class 0, none of the others, is left out.
+    """
+    (epsilon,) = {
+        layer.epsilon
+        for layer in layers_of(network_of(row))
+        if isinstance(layer, keras.layers.BatchNormalization)
+    }
+    modules = {}
+    for name, array in content.items():
+        module, kind = name.split("/")[-2:]
+        if kind.endswith("bias"):
+            ones, zeros = np.ones_like(array), np.zeros_like(array)
+            gain = np.float32(np.sqrt(1 + epsilon)) * ones
+            modules[f"{module}.norm"] = [gain, array, zeros, ones]
+        else:
+            modules[module] = [array.transpose(1, 2, 3, 0)]
+    if "Conv2d_1c_1x1" in modules:
+        (kernel,) = modules["Conv2d_1c_1x1"]
+        bias = modules.pop("Conv2d_1c_1x1.norm")[1]
+        modules["Conv2d_1c_1x1"] = [kernel[..., 1:], bias[1:]]
+    return modules
+
+
+MODULES = {
+    "keras": keras_modules,
+    "torch": torch_modules,
+    "module": torch_modules,
+    "tfjs": tfjs_modules,
+    "tflite": tflite_modules,
+    "flax": flax_modules,
+    "torchscript": torchscript_modules,
+}
 
 
 def named(row, layer):
@@ -250,6 +313,10 @@ def match(model, row, modules, path):
             biases[f"{layer.name}_bn"] = arrays.pop()
         if layer.name in biases:
             arrays[2] = arrays[2] - biases.pop(layer.name)  # of the moving mean
+        if row.epsilon and isinstance(layer, keras.layers.BatchNormalization):
+            arrays[0] = regained(arrays, layer.epsilon, row.epsilon)
+        if row.turned:
+            arrays = [x[::-1, ::-1] if x.ndim == 4 else x for x in arrays]
         if len(arrays) != len(layer.weights):
             raise ValueError(
                 f"{layer.name} has {len(layer.weights)} weights, {path.name} has "
@@ -268,6 +335,12 @@ def match(model, row, modules, path):
             f"{path.name} has weights that {call(row)} has not: {', '.join(left)}."
         )
     return pairs
+
+
+def regained(arrays, ours, theirs):
+    """The gain with which a normalization that adds another number gives the same."""
+    gain, _, _, variance = arrays
+    return gain * np.sqrt((variance + ours) / (variance + theirs))
 
 
 def fit(layer, weight, array, names, path):

@@ -80,3 +80,35 @@ def compare(*families):
             "CPU seconds": f"{sum(seconds) / len(seconds):.0f}",
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def seen(network, photograph="chelsea"):
+    """What a network with published weights sees in a photograph, from the record.
+
+    Classes with probabilities, an occlusion map, the filters of the first layer and
+    some feature maps. ``pretrained.see`` computes the same where the weights can be
+    had.
+
+    Args:
+        network: ``"AlexNetOneTower"``, ``"InceptionV3"``, ``"MobileNetV1"``,
+            ``"MobileNetV2"``, ``"ResNet50"``, ``"ResNet56Projection"`` or ``"VGG16"``.
+        photograph: ``"chelsea"`` or ``"coffee"``.
+
+    Returns:
+        A ``companion.results.photographs.Seen``, whose fields are ``image``, ``top``,
+        ``occlusion``, ``filters``, ``maps``, ``channels`` and ``weights``.
+
+    Raises:
+        ValueError: if there is no record of that network or photograph.
+
+    Example:
+
+    >>> cat = seen("ResNet50")
+    >>> cat.filters.shape, cat.occlusion.shape
+    ((7, 7, 3, 64), (14, 14))
+    >>> cat.top[0][0]
+    'Egyptian_cat'
+    """
+    from companion.results.photographs import read
+
+    return read(network, photograph)

@@ -36,7 +36,7 @@ def test_the_networks_of_the_paper_are_here():
     names = {function.__name__ for function in NETWORKS}
     depths = (20, 32, 44, 56, 110)
     expected = {f"{kind}{d}" for kind in ("ResNet", "PlainNet") for d in depths}
-    assert names == expected | {"ResNet20Projection"}
+    assert names == expected | {"ResNet20Projection", "ResNet56Projection"}
 
 
 @pytest.mark.parametrize("function", NETWORKS)
@@ -59,7 +59,7 @@ def test_strides(function):
     first = {"conv3_1_1", "conv4_1_1"}
     if function.__name__.startswith("Plain"):
         assert found == first
-    elif function.__name__ == "ResNet20Projection":
+    elif function.__name__.endswith("Projection"):
         assert found == first | {"conv3_1_shortcut", "conv4_1_shortcut"}
     else:
         assert found == first | {"conv3_1_subsample", "conv4_1_subsample"}
@@ -73,7 +73,7 @@ def test_shortcuts(function):
     plain = function.__name__.startswith("Plain")
     assert len(sums) == (0 if plain else (depth(function) - 2) // 2)
     trained = {x.name for x in model.layers if "shortcut" in x.name and x.weights}
-    projected = function.__name__ == "ResNet20Projection"
+    projected = function.__name__.endswith("Projection")
     parts = ("shortcut", "shortcut_bn")
     names = {f"conv{stage}_1_{part}" for stage in (3, 4) for part in parts}
     assert trained == (names if projected else set())

@@ -25,6 +25,7 @@ from companion.models import (
     ResNet32,
     ResNet44,
     ResNet56,
+    ResNet56Projection,
     ResNet110,
 )
 
@@ -104,6 +105,7 @@ def growth(network):
     "function, depth, change",
     [
         (ResNet20Projection, 20, projected),
+        (ResNet56Projection, 56, projected),
         (ResNet20, 20, option_a),
         (ResNet32, 32, option_a),
         (ResNet44, 44, option_a),
