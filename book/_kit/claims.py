@@ -136,6 +136,14 @@ def has_bool(value):
     return isinstance(value, bool)
 
 
+def without_bools(value):
+    """What is left of a list, however deep, without what only says yes or no."""
+    if not isinstance(value, (list, tuple)):
+        return [] if isinstance(value, bool) else value
+    kept = [without_bools(item) for item in value if not isinstance(item, bool)]
+    return [item for item in kept if item not in ([], ())]
+
+
 def is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 

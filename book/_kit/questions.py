@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import yaml
@@ -63,6 +64,31 @@ def problems(questions, book=BOOK):
         if question.section not in headings(chapter):
             where = f"{question.id}: {question.chapter}"
             yield f"{where} has no heading {question.section!r}"
+
+
+def topics(questions, book=BOOK):
+    """The answered questions in the order of the course: (part, [(chapter, [...])])."""
+    contents = book.parent / "_toc.yml"
+    toc = yaml.safe_load(contents.read_text("utf8")) if contents.exists() else {}
+    places = {
+        entry["file"].removeprefix("book/"): (rank, part["caption"], number)
+        for rank, part in enumerate(toc.get("parts", []))
+        for number, entry in enumerate(part["chapters"])
+    }
+    last = len(places), "Chapters", 0
+
+    def place(question):
+        return (*places.get(question.chapter, last), question.chapter)
+
+    answered = sorted((q for q in questions if q.chapter), key=place)
+    return [
+        (part, [(slug, list(rows)) for slug, rows in groupby(group, by_chapter)])
+        for part, group in groupby(answered, lambda q: place(q)[1])
+    ]
+
+
+def by_chapter(question):
+    return question.chapter
 
 
 def anchor(heading):

@@ -174,11 +174,21 @@ def severity(claim):
 
 
 def outcome(claim, value):
-    """Say what came out of a claim's check, and what it was held against."""
+    """Say what a claim was held against, where, and what came out.
+
+    Whether something held is a word about the check, not about the network: the truth
+    says it in a sentence, so that "yes, yes, no" is never printed.
+    """
     if claim.citation:
-        return f"Checked against {{cite:t}}`{claim.citation}`."
-    came = claims.shown(value)
-    return f"Computed: **{came}**, as expected from {claim.expected_from}."
+        where, quoted = claim.check["locator"], claim.check["value"]
+        return f"{{cite:t}}`{claim.citation}`, {where}: **{quoted}**."
+    if not claims.has_bool(value):
+        came = claims.shown(value)
+        return f"Computed: **{came}**, as expected from {claim.expected_from}."
+    numbers = claims.without_bools(value)
+    came = f"Computed: **{claims.shown(numbers)}**. " if numbers else ""
+    held = ": it holds" if claim.verdict == "right" and not claim.truth else ""
+    return f"{came}Compared in code with {claim.expected_from}{held}."
 
 
 class Errata(Generated):
@@ -321,8 +331,33 @@ def measured(value):
     return str(value)
 
 
+class Fold(nodes.General, nodes.Element):
+    """HTML's <details>: opens and closes without a script, by mouse and keyboard."""
+
+
+class FoldTitle(nodes.General, nodes.TextElement):
+    """The line of a `Fold` that stays: HTML's <summary>."""
+
+
+def open_fold(writer, node):
+    topic = {"data-topic": node["topic"]}
+    writer.body.append(writer.starttag(node, "details", CLASS="question", **topic))
+
+
+def close_fold(writer, node):
+    writer.body.append("</details>\n")
+
+
+def open_title(writer, node):
+    writer.body.append(writer.starttag(node, "summary", ""))
+
+
+def close_title(writer, node):
+    writer.body.append("</summary>\n")
+
+
 class Questions(Generated):
-    """The questions with their answers, then those whose chapter is to come."""
+    """The questions by topic, each folded, then those whose chapter is to come."""
 
     def run(self):
         path = self.book / "questions.yml"
@@ -331,15 +366,26 @@ class Questions(Generated):
         answered = [question for question in rows if question.chapter]
         titles = {chapter.slug: chapter.title for chapter in chapters(self.book)}
         written = self.parse(f"{len(answered)} of {len(rows)} have their chapter.")
-        for question in answered:
-            title = f"{question.id[1:]} · {question.title}"
-            content = self.parse(answer(question, titles))
-            if question.zh != question.title:
-                content.insert(0, chinese_line(question.zh))
-            written.append(self.section(title, content))
+        for part, groups in questions.topics(rows, self.book):
+            content = []
+            for slug, group in groups:
+                folds = [self.fold(question, titles) for question in group]
+                content.append(self.section(titles[slug], folds))
+            written.append(self.section(part, content))
         if waiting := [question for question in rows if question.part]:
             written.append(self.section("To come", self.waiting(waiting)))
         return written
+
+    def fold(self, question, titles):
+        """A question that is read first, and its answer, which is looked at after."""
+        line = f"{question.id[1:]} · {question.title}"
+        fold = Fold(ids=[question.id.lower()], names=[], topic=question.chapter)
+        fold += FoldTitle(line, line)
+        if question.zh != question.title:
+            fold += chinese_line(question.zh)
+        fold += self.parse(answer(question, titles))
+        self.state.document.note_explicit_target(fold)
+        return fold
 
     def waiting(self, rows):
         written = []
@@ -419,6 +465,8 @@ def setup(app):
     app.add_directive("course-glossary", CourseGlossary)
     app.add_directive("benchmark", Benchmark)
     app.add_directive("questions", Questions)
+    app.add_node(Fold, html=(open_fold, close_fold))
+    app.add_node(FoldTitle, html=(open_title, close_title))
     app.add_directive("opening", Opening)
     app.connect("config-inited", name_the_repository)
     app.connect("builder-inited", warn_of_data)

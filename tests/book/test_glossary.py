@@ -10,11 +10,12 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
-from book._kit import glossary, lint
+from book._kit import claims, glossary, lint, questions
 from book._kit.chapter import BOOK, is_chapter
 from book._kit.facts import KIND
 from book._kit.page import Page
 from book._kit.questions import IDS
+from book._kit.sphinx_ext import outcome, outputs_of
 from companion import results
 
 ROW = {"term": "stride", "zh": "步长", "definition": "A step."}
@@ -97,7 +98,7 @@ book:
 ```
 
 It has {glue:text}`params:,d` weights, {term}`Strides` and {term}`步长`.
-{cite:p}`krizhevsky2012alexnet`
+It won with 15.3 % {cite:p}`krizhevsky2012alexnet`.
 """
 QUESTIONS = [
     {"id": name, "title": "Later", "zh": "后来", "part": "Training"} for name in IDS
@@ -128,7 +129,8 @@ claims:
 - {id: C031, chapter: lineage/alexnet, statement: It is 55., source: "notes [1] L41",
    verdict: right, expected: true, expected_from: "{cite:t}`krizhevsky2012alexnet`"}
 - {id: C028, chapter: lineage/alexnet, statement: It won., source: "notes [1] L35",
-   verdict: right, check: {cite: krizhevsky2012alexnet, year: 2012}}
+   verdict: right, check: {cite: krizhevsky2012alexnet, locator: Table 2,
+   value: '15.3'}}
 """,
     "glossary.yml": yaml.safe_dump([ROW | {"chapter": "lineage/alexnet"}]),
     "questions.yml": yaml.safe_dump(QUESTIONS, allow_unicode=True),
@@ -225,6 +227,11 @@ def test_errata_tell_statement_truth_and_value(site):
     assert "C030 (notes [1] L41). It is 54.75." in text
     assert "Wrong. It is 53.25, not half of 60,965,224." in text
     assert "Computed: 53.25, as expected from arithmetic." in text
+    assert re.search(
+        r"Compared in code with Krizhevsky et al\. \[\w+\]: it holds", text
+    )
+    assert re.search(r"Krizhevsky et al\. \[\w+\], Table 2: 15\.3\.", text)
+    assert "yes" not in text
     assert text.index("C030 (") < text.index("C028 (")
     assert re.search(r'<section id="alexnet-eight-layers"> <h2>', site["errata"])
     assert 'href="../lineage/alexnet.html"' in site["errata"]
@@ -264,6 +271,68 @@ def test_questions_are_answered_and_linked_or_to_come(site):
     assert 'href="../lineage/alexnet.html#alexnet-eight-layers"' in site["questions"]
     assert text.count("后来") == 84
     assert text.index("019 ·") < text.index("To come") < text.index("085 ·")
+
+
+def test_a_question_folds_and_names_its_topic(site):
+    (fold,) = re.findall(r"<details.*?</details>", site["questions"])
+    start, summary, rest = re.fullmatch(
+        r"<details (.*?)> ?<summary>(.*?)</summary>(.*)</details>", fold
+    ).groups()
+    assert 'class="question"' in start and 'data-topic="lineage/alexnet"' in start
+    assert 'id="q019"' in start and " open" not in start
+    assert summary.strip() == "019 · AlexNet"
+    assert "深度网络" in rest and "60,965,224 weights" in rest
+    section = r'<section id="chapters">.*<section id="alexnet-eight-layers">.*<details'
+    assert re.search(section, site["questions"])
+
+
+@pytest.mark.parametrize(
+    "value, verdict, truth, said",
+    [
+        (53.25, "wrong", "It is so.", "Computed: **53.25**, as expected from S."),
+        ([3, 5], "right", "", "Computed: **3, 5**, as expected from S."),
+        (True, "right", "", "Compared in code with S: it holds."),
+        ([True, False], "wrong", "It is so.", "Compared in code with S."),
+        ([True, 100], "right", "So.", "Computed: **100**. Compared in code with S."),
+        ([[64], True, []], "right", "", "Computed: **64**. Compared in code with S"),
+    ],
+)
+def test_an_outcome_says_what_was_computed_and_never_yes(value, verdict, truth, said):
+    row = {"id": "C030", "chapter": "a/b", "statement": "It is.", "source": "L1"}
+    row |= {"verdict": verdict, "truth": truth, "expected": value}
+    claim = claims.claim_of(row | {"expected_from": "S"})
+    assert outcome(claim, value).startswith(said)
+
+
+def test_topics_are_in_the_order_of_the_course(tmp_path):
+    """First the part, then the chapter, as the table of contents has them."""
+    parts = [
+        {"caption": "Z", "chapters": [{"file": "book/z/b"}, {"file": "book/z/a"}]},
+        {"caption": "A", "chapters": [{"file": "book/a/c"}]},
+    ]
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump({"parts": parts}))
+    chapters = {"Q001": "a/c", "Q002": "z/a", "Q003": "z/b", "Q004": "a/c", "Q005": ""}
+    rows = [
+        questions.Question(name, "T", "题", slug) for name, slug in chapters.items()
+    ]
+    found = [
+        (part, [(slug, [row.id for row in group]) for slug, group in groups])
+        for part, groups in questions.topics(rows, tmp_path / "book")
+    ]
+    assert found == [
+        ("Z", [("z/b", ["Q003"]), ("z/a", ["Q002"])]),
+        ("A", [("a/c", ["Q001", "Q004"])]),
+    ]
+
+
+def test_outputs_are_counted():
+    shown = [new_output("stream", text="1")]
+    cells = [
+        new_code_cell("1", outputs=shown),
+        new_code_cell("2", outputs=shown, metadata={"tags": ["nbval-ignore-output"]}),
+        new_code_cell("3"),
+    ]
+    assert outputs_of(new_notebook(cells=cells)) == {"compared": 1, "ignored": 1}
 
 
 def test_an_opening_stands_under_the_title(site):
