@@ -109,7 +109,7 @@ class InstallLine(SphinxRole):
 
     def run(self):
         line = f'pip install "cnn-companion @ {package_address()}"'
-        return [nodes.literal(line, line)], []
+        return [nodes.literal(line, line, classes=["install-line"])], []
 
 
 def verdict_counts(rows):

@@ -12,10 +12,15 @@ function topicsOf(article) {
   topics.append(make("option", { value: "", textContent: "all topics" }));
   for (const part of article.querySelectorAll("section:has(> section > details)")) {
     const group = make("optgroup", { label: titleOf(part) });
+    const whole = make("option", { textContent: `all of: ${titleOf(part)}` });
+    group.append(whole);
+    const inside = [];
     for (const chapter of part.querySelectorAll(":scope > section")) {
       const { topic } = chapter.querySelector("details").dataset;
+      inside.push(topic);
       group.append(make("option", { value: topic, textContent: titleOf(chapter) }));
     }
+    whole.value = inside.join(" ");
     topics.append(group);
   }
   return topics;
@@ -28,8 +33,9 @@ function titleOf(section) {
 }
 
 function show(article, questions, topic, status) {
+  const chosen = topic.split(" ");
   for (const question of questions) {
-    question.hidden = topic !== "" && question.dataset.topic !== topic;
+    question.hidden = topic !== "" && !chosen.includes(question.dataset.topic);
   }
   for (const section of article.querySelectorAll("section section")) {
     const inside = [...section.querySelectorAll("details.question")];
