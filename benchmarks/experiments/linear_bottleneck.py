@@ -3,8 +3,9 @@
 Section 6.4 of Sandler et al., arXiv 1801.04381, in miniature: a MobileNetV2 of seven
 blocks learns 4000 pictures of Fashion-MNIST. Its bottlenecks are linear or end in
 ReLU6; its shortcuts join the bottlenecks, the expansions, or are missing. Two widths of
-the bottlenecks, three seeds. A network of MobileNetV1's blocks stands beside them, for
-its depthwise kernels.
+the bottlenecks, three seeds. Without shortcuts the bottlenecks end in ReLU and in leaky
+ReLU too: the first has no ceiling, the second can be inverted. A network of
+MobileNetV1's blocks stands beside them, for its depthwise kernels.
 
     python benchmarks/experiments/linear_bottleneck.py       five minutes of one core
 
@@ -30,6 +31,8 @@ from companion.complexity import count_macs, count_params
 from companion.models import mobilenet_v1
 from companion.models.mobilenet_v2 import conv_bn, conv_bn_relu6, depthwise_bn_relu6
 
+BENDS = {"ReLU6": {"max_value": 6}, "ReLU": {}, "leaky": {"negative_slope": 0.1}}
+
 
 def block(x, filters, stride, bottleneck, shortcut, wide, name):
     """The narrow output, and the wide map after the depthwise layer."""
@@ -40,8 +43,8 @@ def block(x, filters, stride, bottleneck, shortcut, wide, name):
         y = layers.Add(name=f"{name}_add")([y, wide])
     wide = y
     y = conv_bn(y, filters, 1, 1, f"{name}_project")
-    if bottleneck == "ReLU6":
-        y = layers.ReLU(6.0, name=f"{name}_project_relu")(y)
+    if bottleneck != "linear":
+        y = layers.ReLU(**BENDS[bottleneck], name=f"{name}_project_relu")(y)
     if shortcut == "bottlenecks" and stride == 1 and channels == filters:
         y = layers.Add(name=f"{name}_add")([y, x])
     return y, wide
@@ -114,10 +117,15 @@ def main():
         for bottleneck in ("linear", "ReLU6")
     ]
     networks += [("MobileNetV1", "none", 0, decay) for decay in (0.0, 0.1)]
+    networks += [
+        (bottleneck, "none", narrow, 0.0)
+        for narrow in (4, 8)
+        for bottleneck in ("ReLU", "leaky")
+    ]
     tasks = [(*network, seed) for network in networks for seed in range(chosen.seeds)]
     record(
         chosen,
-        question="Linear bottlenecks against ReLU6, and three kinds of shortcuts",
+        question="Linear bottlenecks against bent ones, and three kinds of shortcuts",
         images="Fashion-MNIST, 4000 for training and 1000 for testing",
         rows=finish(chosen, tasks, train),
     )

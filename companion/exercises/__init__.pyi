@@ -1,2 +1,5 @@
 # Which file defines each public name: `__init__.py` imports it on first use.
+from .mobilenet_v1 import check_folded_normalization as check_folded_normalization
+from .mobilenet_v2 import check_inverted_residual as check_inverted_residual
+from .mobilenet_v3 import check_h_swish as check_h_swish
 from .resnet import check_residual_block as check_residual_block
