@@ -6,6 +6,7 @@ import numpy as np
 from keras import layers
 
 from companion.conformance import check_block, check_function
+from companion.exercises.googlenet import freedoms
 
 __all__ = ["check_grid_reduction", "check_smoothed_labels"]
 
@@ -95,19 +96,32 @@ def check_grid_reduction(block):
     >>> try:
     ...     check_grid_reduction(reduction(way="pool, then convolve"))
     ... except AssertionError as error:
-    ...     print(str(error)[-59:])
+    ...     print(str(error)[-60:])
     The pooling comes first: a bottleneck of the representation.
 
     Source: Szegedy et al., "Rethinking the Inception Architecture" (arXiv 1512.00567),
     Section 5 and Figure 10.
     """
-    both = (True, False)
-    right = [
-        reduction(**options, pool_first=pool_first)
-        for options in VARIANTS
-        for pool_first in both
-    ]
-    check_block(block, right, (10, 8, 5), [("mine",)], mistakes=reductions())
+    shape, case = (10, 8, 5), ("mine",)
+    written = freedoms(block, shape, case)
+    flags = itertools.product((False, True), repeat=2)
+    ways = [{"relu": relu, "pool_first": first} | written for relu, first in flags]
+    mistakes = {
+        Sentence(sentence): reduction(**way, **options)
+        for sentence, options in REDUCTIONS
+        for way in ways
+    }
+    right = [reduction(**way) for way in ways]
+    check_block(block, right, shape, [case], mistakes=mistakes)
+
+
+class Sentence(str):
+    """A key that a dictionary may hold twice."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):
+        return self is other
 
 
 def reduction(
@@ -115,6 +129,7 @@ def reduction(
     way="side by side",
     bias=True,
     normalized=False,
+    epsilon=1e-3,
     relu=False,
     pool_first=False,
     size=3,
@@ -127,7 +142,7 @@ def reduction(
 
     def conv(x, filters, stride=stride):
         x = layers.Conv2D(filters, size, stride, "same", use_bias=bias)(x)
-        x = layers.BatchNormalization()(x) if normalized else x
+        x = layers.BatchNormalization(epsilon=epsilon)(x) if normalized else x
         return layers.ReLU()(x) if relu else x
 
     def halved(x):
@@ -160,46 +175,21 @@ def reduction(
     return block
 
 
-VARIANTS = [
-    {"bias": bias, "normalized": normalized, "relu": relu}
-    for bias, normalized, relu in itertools.product((True, False), repeat=3)
+FULL_SIZE = "The convolution works at full size, which takes four times the work."
+POOLED_FIRST = "The pooling comes first: a bottleneck of the representation."
+NOT_POOLED = "Nothing is pooled: all channels come out of a convolution."
+REDUCTIONS = [
+    (FULL_SIZE, {"way": "convolve, then pool"}),
+    (POOLED_FIRST, {"way": "pool, then convolve"}),
+    (POOLED_FIRST, {"way": "pool, then convolve, and both"}),
+    (NOT_POOLED, {"way": "one convolution"}),
+    (NOT_POOLED, {"way": "two convolutions"}),
+    ("The channels are three times as many, not twice.", {"way": "twice as many"}),
+    ("The kernel is 1x1: three of four positions are never read.", {"size": 1}),
+    ("The kernel is 5x5.", {"size": 5}),
+    ("The pooling takes means.", {"pool": layers.AveragePooling2D}),
+    ("The windows of the pooling are 2x2.", {"window": 2}),
+    ("The two are added: concatenate them.", {"merge": "sum"}),
+    ("Height and width are not halved.", {"stride": 1}),
+    ("One convolution is enough: a 1x1 comes before it.", {"way": "reduced first"}),
 ]
-
-
-def reductions():
-    """Known wrong reductions, with all that may follow the convolution.
-
-    Blanks at the end keep sentences apart that say the same.
-    """
-    return {
-        sentence + number * " ": reduction(**variant, **options)
-        for sentence, ways in REDUCTIONS.items()
-        for number, (variant, options) in enumerate(itertools.product(VARIANTS, ways))
-    }
-
-
-def _either(**options):
-    return [options | {"pool_first": first} for first in (False, True)]
-
-
-REDUCTIONS = {
-    "The convolution works at full size, which takes four times the work.": [
-        {"way": "convolve, then pool"}
-    ],
-    "The pooling comes first: a bottleneck of the representation.": [
-        {"way": "pool, then convolve"},
-        *_either(way="pool, then convolve, and both"),
-    ],
-    "Nothing is pooled: all channels come out of a convolution.": [
-        {"way": "one convolution"},
-        {"way": "two convolutions"},
-    ],
-    "The channels are three times as many, not twice.": _either(way="twice as many"),
-    "The kernel is 1x1: three of four positions are never read.": _either(size=1),
-    "The kernel is 5x5.": _either(size=5),
-    "The pooling takes means.": _either(pool=layers.AveragePooling2D),
-    "The windows of the pooling are 2x2.": _either(window=2),
-    "The two are added: concatenate them.": [{"merge": "sum"}],
-    "Height and width are not halved.": _either(stride=1),
-    "One convolution is enough: a 1x1 comes before it.": _either(way="reduced first"),
-}

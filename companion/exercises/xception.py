@@ -26,7 +26,7 @@ def check_xception_separable(layer):
     >>> try:
     ...     check_xception_separable(separable(between="relu"))
     ... except AssertionError as error:
-    ...     print(str(error)[-47:])
+    ...     print(str(error)[-48:])
     Between the halves stands a non-linear function.
 
     Source: Chollet, "Xception" (arXiv 1610.02357), Sections 1.2 and 4.7.
@@ -99,7 +99,9 @@ MISTAKES = {
         order="pointwise first"
     ),
     "Between the halves stands a non-linear function.": separable(between="relu"),
-    "Between the halves stands a non-linear function. ": separable(between="elu"),
+    "Between the halves stands a non-linear function, an ELU.": separable(
+        between="elu"
+    ),
     "Between the halves stand a normalization and a ReLU, as in MobileNet.": separable(
         normalized="twice", between="relu"
     ),
@@ -109,8 +111,12 @@ MISTAKES = {
     "The halves are normalized one by one.": separable(normalized="twice"),
     "The normalization stands between the halves.": separable(normalized="between"),
     "Nothing is normalized.": separable(normalized="none"),
-    "Nothing is normalized. ": separable(normalized="none", bias=True, bias1=True),
-    "Nothing is normalized.  ": separable(normalized="none", bias1=True),
+    "Nothing is normalized: biases are no replacement.": separable(
+        normalized="none", bias=True, bias1=True
+    ),
+    "Nothing is normalized: a bias is no replacement.": separable(
+        normalized="none", bias1=True
+    ),
     "At the end stands a ReLU: in Xception it belongs to the module.": separable(
         after="relu"
     ),

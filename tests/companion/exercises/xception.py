@@ -112,7 +112,11 @@ EXERCISES = [
                 halves([L.BatchNormalization], end=False),
                 "stands between the halves",
             ),
-            "not normalized": (bare, "Nothing is normalized"),
+            "not normalized": (bare, "Nothing is normalized."),
+            "not normalized, with a bias": (
+                lambda x, n: L.SeparableConv2D(n, 3, padding="same")(x),
+                "a bias is no replacement",
+            ),
             "a ReLU at the end": (halves(after=[L.ReLU]), "At the end stands"),
             "a ReLU at the beginning": (halves(before=[L.ReLU]), "At the beginning"),
             "full 3x3": (full, "where is the depthwise half"),
