@@ -1,5 +1,10 @@
 # Which file defines each public name: `__init__.py` imports it on first use.
+from .googlenet import check_class_activation_map as check_class_activation_map
+from .googlenet import check_inception_module as check_inception_module
+from .inception import check_grid_reduction as check_grid_reduction
+from .inception import check_smoothed_labels as check_smoothed_labels
 from .mobilenet_v1 import check_folded_normalization as check_folded_normalization
 from .mobilenet_v2 import check_inverted_residual as check_inverted_residual
 from .mobilenet_v3 import check_h_swish as check_h_swish
 from .resnet import check_residual_block as check_residual_block
+from .xception import check_xception_separable as check_xception_separable

@@ -1,5 +1,6 @@
 # Which file defines each public name: `__init__.py` imports it on first use.
 from .blocks import plot_blocks as plot_blocks
+from .branches import plot_branches as plot_branches
 from .curves import plot_history as plot_history
 from .descent import plot_descent as plot_descent
 from .descent import plot_step_limit as plot_step_limit
