@@ -81,6 +81,9 @@ def main():
         model = strip_net(dilations)
 
         def share():
+            """The dots' share of the gradient, where the unit can see them."""
+            if dilations[-1] == 1:
+                return 0.0
             weights = effective_receptive_field(model, "conv4", images=x_new)
             return round(float(weights[0, DOTS].sum()), 4)
 

@@ -9,7 +9,7 @@ __all__ = ["check_stochastic_pool"]
 CHECKS = {}
 WINDOW = np.array([[1.0, 3.0], [0.0, 4.0]])
 CHANCES = WINDOW.ravel() / WINDOW.sum()
-TILES = (10, 4, 10, 25)  # images, windows in a column and in a row, channels
+TILES = (8, 4, 8, 16)  # images, windows in a column and in a row, channels
 AXES = ("images", "windows of a column", "windows of a row", "channels")
 SHAPES = "Both results have the shape (batch, height / k, width / k, channels)."
 
@@ -31,7 +31,7 @@ def check_stochastic_pool(pool):
     >>> try:
     ...     check_stochastic_pool(lambda x, k, rng: max_pool2d_forward(x, k))
     ... except AssertionError as error:
-    ...     print(str(error)[-55:])
+    ...     print(str(error)[-54:])
     The largest cell is always drawn: that is max pooling.
 
     Source: Zeiler and Fergus, "Stochastic Pooling for Regularization of Deep
@@ -177,13 +177,13 @@ def check_chances(pool, given):
         observed = f"All {name} get the same draw."
         same = np.array_equal(first, second)
         expect(not same, observed, "Draw for each window of each channel and image.")
-    if np.allclose(share[[0, 1, 3]], 1 / 3, atol=0.03):
+    if np.allclose(share[[0, 1, 3]], 1 / 3, atol=0.04):
         hint = "Its chance goes with its value."
         expect(False, "Every cell above 0 is drawn equally often.", hint)
     found = ", ".join(f"{value:.2f}" for value in share)
     right = ", ".join(f"{value:.2f}" for value in CHANCES)
     observed = f"Of 1, 3, 0 and 4 the shares drawn are {found}, not {right}."
-    expect(np.allclose(share, CHANCES, atol=0.03), observed)
+    expect(np.allclose(share, CHANCES, atol=0.04), observed)
 
 
 @register(

@@ -55,6 +55,15 @@ def loops(x, k, rng):
     return [y, index]
 
 
+def loops_without_zeros(x, k, rng):
+    values = cut(x, k)
+    choice = np.zeros(values.shape[:4], int)
+    for window in np.ndindex(choice.shape):
+        chance = values[window] / values[window].sum()
+        choice[window] = rng.choice(k * k, p=chance)
+    return take(x, k, choice)
+
+
 def largest(x, k, rng):
     return max_pool2d_forward(x, k)
 
@@ -200,6 +209,7 @@ EXERCISES = [
             "index of other windows": (wide_index, "cells of other windows"),
             "index of floats": (float_index, "holds no integers"),
             "0 / 0": (not_a_number, "A window of zeros does not return 0"),
+            "the error of 0 / 0": (loops_without_zeros, "robabilities contain NaN"),
             "overlapping windows": (overlapping, "y of a 4x6 map has the shape"),
             "channels first": (channels_first, "has the shape (2, 3, 2, 3)"),
             "another generator": (own_generator, "Equal generators draw different"),
