@@ -6,5 +6,7 @@ from .inception import check_smoothed_labels as check_smoothed_labels
 from .mobilenet_v1 import check_folded_normalization as check_folded_normalization
 from .mobilenet_v2 import check_inverted_residual as check_inverted_residual
 from .mobilenet_v3 import check_h_swish as check_h_swish
+from .pooling import check_stochastic_pool as check_stochastic_pool
+from .receptive_fields import check_seen_pixels as check_seen_pixels
 from .resnet import check_residual_block as check_residual_block
 from .xception import check_xception_separable as check_xception_separable
