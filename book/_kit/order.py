@@ -7,7 +7,8 @@ kinds of things must be explained there:
   that chapter may name it, as an outlook. Words that are everyday English as well
   (`everyday: true` in the glossary) count only where a `{term}` role marks them;
 - a symbol of a displayed formula: some sentence has it, or the conventions do;
-- an option of the package that a visible cell sets: some sentence names it.
+- an option of the package that a visible cell sets: some sentence names it, or the
+  conventions do.
 """
 
 import ast
@@ -143,7 +144,7 @@ def problems(book=BOOK):
         for line, problem in [
             *unknown_terms(text, entries, known),
             *unknown_symbols(text, [*read, conventions]),
-            *unknown_options(text, read),
+            *unknown_options(text, [*read, conventions]),
         ]:
             yield f"{text.path.relative_to(book.parent)}:{line}: {problem}"
 

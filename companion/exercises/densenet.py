@@ -93,7 +93,9 @@ def variant(
 MISTAKES = {
     "A layer reads only the layer before it.": variant(reads="chain"),
     "All layers read the input of the block, and nothing else.": variant(reads="input"),
-    "After the first layer, no layer reads the input of the block.": variant(reads="new"),
+    "After the first layer, no layer reads the input of the block.": variant(
+        reads="new"
+    ),
     "The maps are added, not concatenated.": variant(reads="sum"),
     "Only the last layer comes out: the block gives all its maps.": variant(
         gives="last"

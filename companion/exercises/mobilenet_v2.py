@@ -31,7 +31,9 @@ def check_inverted_residual(block):
     (arXiv 1801.04381), Table 1 and Figure 3b.
     """
     right = [
-        variant(bias=bias, pad=pad) for bias in (False, True) for pad in ("same", "zeros")
+        variant(bias=bias, pad=pad)
+        for bias in (False, True)
+        for pad in ("same", "zeros")
     ]
     cases = [(6, 3, 1), (10, 3, 1), (6, 3, 2), (6, 1, 1)]
     check_block(block, right, (8, 7, 6), cases, mistakes=MISTAKES)
