@@ -22,8 +22,9 @@ would give 55, 27, 13 and 6.
 
 Not all numbers in the columns "params" and "ops" of Table 1 are those of this network.
 Its conv1 has 9,408 weights and needs 118 million multiply-adds; the 2.7K and 34M that
-are printed belong to a depthwise-separable 7x7 with eight filters a colour, the authors'
-first layer. 4c has 509,440 weights (463K), 5a needs 51 million multiply-adds (54M).
+are printed fit a depthwise-separable 7x7 with eight filters a colour, which the authors
+used as a first layer. 4c has 509,440 weights (463K), 5a needs 51 million multiply-adds
+(54M).
 
 Two networks of this name are others: TF-Slim and torchvision compute 3x3 in the branch
 called 5x5, without biases, with batch normalization and without response normalization.
