@@ -28,6 +28,7 @@ PUBLISHED = {  # model: (year, top-1 accuracy in percent, its source)
     "LeNet5": (1998, None, None),
     "LeNet5Modern": (1998, None, None),
     "AlexNet": (2012, 59.3, "paper, table 2"),
+    "AlexNetTwoCards": (2012, 59.3, "paper, table 2"),
     "CaffeNet": (2012, 57.4, "BVLC/caffe, bvlc_reference_caffenet"),
     "AlexNetOneTower": (2014, 56.522, TORCHVISION),
     "NiN": (2013, None, None),

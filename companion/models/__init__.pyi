@@ -1,5 +1,6 @@
 # Which file defines each public name: `__init__.py` imports it on first use.
 from .alexnet import AlexNet as AlexNet
+from .alexnet import AlexNetTwoCards as AlexNetTwoCards
 from .alexnet import CaffeNet as CaffeNet
 from .alexnet_one_tower import AlexNetOneTower as AlexNetOneTower
 from .densenet import DenseNet as DenseNet

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from companion.models import AlexNet, AlexNetOneTower, CaffeNet
+from companion.models import AlexNet, AlexNetOneTower, AlexNetTwoCards, CaffeNet
 
 TOLERANCE = 1e-5  # of the largest logit; float32 agrees to about 1e-6
 
@@ -56,9 +56,14 @@ def dense(x, kernel, bias):
 
 
 def papers_response(towers):
-    """Section 3.3, then 3.4; the neighbours of a map may lie in the other tower."""
+    """Section 3.3 as Caffe reads it: neighbours of a map may lie in the other tower."""
     both = normalize(np.concatenate(towers), k=2.0, alpha=1e-4)
     return [pool(half) for half in np.split(both, 2)]
+
+
+def authors_response(towers):
+    """rnorm1a and rnorm1b of cuda-convnet2: no card sees the other's maps."""
+    return [pool(normalize(tower, k=2.0, alpha=1e-4)) for tower in towers]
 
 
 def caffes_response(towers):
@@ -191,6 +196,18 @@ def test_normalization_matters_for_these_weights(image, weights):
 def test_alexnet(alexnet, image, reference):
     assert reference.std() > 1
     assert difference(alexnet, image, reference) < TOLERANCE
+
+
+def test_two_cards(weights):
+    """At 224x224; in conv1 a last window hangs over the edge and reads zeros."""
+    model = AlexNetTwoCards(classifier_activation=None)
+    transplant(weights, model)
+    image = draw_image(224)
+    edge = np.pad(image, ((0, 0), (0, 3), (0, 3)))
+    reference = two_towers(edge, weights, authors_response)
+    assert difference(model, image, reference) < TOLERANCE
+    mixed = two_towers(edge, weights, papers_response)
+    assert difference(model, image, mixed) > 100 * TOLERANCE
 
 
 def test_caffenet(image, weights):

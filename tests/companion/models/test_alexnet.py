@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from companion.models import AlexNet, CaffeNet
+from companion.models import AlexNet, AlexNetTwoCards, CaffeNet
 from companion.receptive_field import receptive_field
 
 
@@ -37,7 +37,7 @@ PAPER = [  # layer, its output, its parameters
 ]
 
 
-@pytest.mark.parametrize("function", [AlexNet, CaffeNet])
+@pytest.mark.parametrize("function", [AlexNet, AlexNetTwoCards, CaffeNet])
 def test_shapes_and_parameters_of_every_layer(function):
     model = build(function)
     for name, shape, params in PAPER:
@@ -106,3 +106,78 @@ def test_the_224_pixels_of_the_text_give_another_network():
     lost = (6 * 6 - 5 * 5) * 256 * 4096
     small = build(input_shape=(224, 224, 3))
     assert small.count_params() == 60_965_224 - lost == 49_430_888
+
+
+# --- the authors' network: 224x224, and each card on its own
+
+
+@pytest.mark.parametrize(
+    "side, maps", [(224, [55, 27, 13, 6]), (227, [55, 27, 13, 6]), (64, [15, 7, 3, 1])]
+)
+def test_the_authors_count_windows_by_rounding_up(side, maps):
+    """layer.py of cuda-convnet2: 1 + ceil((2 * padding + imgSize - filterSize) / s)."""
+    model = build(AlexNetTwoCards, input_shape=(side, side, 3), classes=None)
+    names = "conv1", "pool1", "pool2", "pool5"
+    assert [model.get_layer(name).output.shape[1] for name in names] == maps
+    assert maps[0] == 1 - (side - 11) // -4
+
+
+def test_each_card_normalizes_its_own_channels():
+    """layers-imagenet-2gpu-model.cfg: rnorm1a and b of 48, rnorm2a and b of 128."""
+    model = build(AlexNetTwoCards)
+    for name, channels in (("norm1a", 48), ("norm1b", 48), ("norm2a", 128)):
+        norm = model.get_layer(name)
+        assert norm.output.shape[-1] == channels
+        assert (norm.depth_radius, norm.bias, norm.alpha) == (2, 2.0, 1e-4)
+
+
+def test_at_the_edge_the_last_window_reads_zeros():
+    """So a 224x224 image is a 227x227 one whose last rows and columns are black."""
+    keras.utils.set_random_seed(0)
+    authors = AlexNetTwoCards(classes=None)
+    image = np.random.default_rng(0).normal(0, 60, (1, 224, 224, 3)).astype("float32")
+    wide = np.pad(image, ((0, 0), (0, 3), (0, 3), (0, 0)))
+    caffe = AlexNet(classes=None)
+    caffe.set_weights(authors.get_weights())
+    ends = [keras.Model(m.input, m.get_layer("conv1").output) for m in (authors, caffe)]
+    assert np.allclose(ends[0](image), ends[1](wide), atol=1e-4)
+
+
+def silenced(function):
+    """Layer: channels that change when the second card's conv1 falls silent."""
+    keras.utils.set_random_seed(1)
+    model = function(classes=None)
+    image = np.random.default_rng(1).normal(0, 60, (1, *model.input.shape[1:]))
+    names = ["conv2", "pool2", "conv3", "conv5"]
+    ends = keras.Model(model.input, [model.get_layer(name).output for name in names])
+    before = [np.array(y) for y in ends(image.astype("float32"))]
+    kernel, bias = model.get_layer("conv1").get_weights()
+    kernel[..., 48:] = 0
+    model.get_layer("conv1").set_weights([kernel, bias])
+    after = [np.array(y) for y in ends(image.astype("float32"))]
+    changed = [(a != b).any((0, 1, 2)) for a, b in zip(before, after, strict=True)]
+    return dict(zip(names, changed, strict=True))
+
+
+def test_a_silent_card_changes_nothing_on_the_other_before_conv3():
+    changed = silenced(AlexNetTwoCards)
+    assert not changed["conv2"][:128].any() and changed["conv2"][128:].all()
+    assert not changed["pool2"][:128].any() and changed["pool2"][128:].all()
+    assert changed["conv3"].mean() > 0.9, "conv3 reads both cards"
+
+
+def test_normalization_over_all_channels_lets_the_cards_talk():
+    """Channels 46 and 47 have neighbours on the other card."""
+    changed = silenced(AlexNet)
+    assert changed["conv2"][:128].sum() > 100
+
+
+def test_conv4_and_conv5_stay_on_a_card():
+    keras.utils.set_random_seed(1)
+    model = AlexNetTwoCards(classes=None)
+    tail = keras.Model(model.get_layer("conv3").output, model.get_layer("pool5").output)
+    maps = np.random.default_rng(2).normal(0, 1, (1, 13, 13, 384)).astype("float32")
+    before = np.array(tail(maps))
+    maps[..., 192:] = 0
+    changed = (np.array(tail(maps)) != before).any((0, 1, 2))
+    assert not changed[:128].any() and changed[128:].all()

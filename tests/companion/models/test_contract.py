@@ -318,6 +318,7 @@ SMALL = {  # file and kind: the network
         for name, build in (
             ("alexnet", models.AlexNet),
             ("alexnet caffe", models.CaffeNet),
+            ("alexnet two cards", models.AlexNetTwoCards),
         )
     },
     "alexnet_one_tower": small(
