@@ -4,7 +4,7 @@ Table 1 of Sutskever et al. (2013) in miniature: an autoencoder with a bottlenec
 units learns the first 2000 pictures of Fashion-MNIST, by gradient descent on batches of
 100, without momentum, with it, and with Nesterov's, each at several learning rates.
 
-    python benchmarks/experiments/momentum.py             about four minutes of one core
+    python benchmarks/experiments/momentum.py             about six minutes of one core
 
 writes `companion/results/momentum.json`: the mean squared error after every epoch.
 """
@@ -54,7 +54,7 @@ def train(network, start, rate, pixels, epochs, seed):
 
 
 def main():
-    chosen = options(__doc__, epochs=40, seeds=(0, 1))
+    chosen = options(__doc__, epochs=40, seeds=(0, 1, 2))
     clothes = data.load("fashion_mnist", train=2000, test=1)
     pixels = clothes.x_train.reshape(-1, 784).astype("float32") / 255
 

@@ -1,9 +1,11 @@
 # Which file defines each public name: `__init__.py` imports it on first use.
+from .adaptive_optimizers import check_adam as check_adam
 from .alexnet import check_lrn as check_lrn
 from .alexnet import check_top_k_error as check_top_k_error
 from .densenet import check_dense_block as check_dense_block
 from .googlenet import check_class_activation_map as check_class_activation_map
 from .googlenet import check_inception_module as check_inception_module
+from .gradient_descent import check_momentum as check_momentum
 from .inception import check_grid_reduction as check_grid_reduction
 from .inception import check_smoothed_labels as check_smoothed_labels
 from .mobilenet_v1 import check_folded_normalization as check_folded_normalization
