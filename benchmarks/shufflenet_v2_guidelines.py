@@ -132,6 +132,8 @@ def measure(name, rounds):
             "variant": variant,
             "MACs": count_macs(model),
             "memory accesses": memory_access_cost(model),
+            "accesses of all layers": memory_access_cost(model, of="fused"),
+            "accesses, nothing fused": memory_access_cost(model, of="all"),
             "milliseconds": 1000 * time,
             "slowdown": time / times[0],
         }

@@ -16,5 +16,8 @@ from .receptive_fields import check_seen_pixels as check_seen_pixels
 from .resnet import check_residual_block as check_residual_block
 from .resnet_v2 import check_preactivation_unit as check_preactivation_unit
 from .senet import check_squeeze_excite as check_squeeze_excite
+from .separable import check_separable_convolution as check_separable_convolution
+from .shufflenet_v1 import check_shuffle as check_shuffle
+from .shufflenet_v2 import check_next_halves as check_next_halves
 from .vgg import check_vgg_params as check_vgg_params
 from .xception import check_xception_separable as check_xception_separable
