@@ -10,8 +10,8 @@ __all__ = ["check_inverted_residual"]
 def check_inverted_residual(block):
     """Name the mistake in an inverted residual: expand, filter depthwise, project.
 
-    Biases in front of a normalization do no harm, and zeros may come from a layer of
-    their own.
+    Biases in front of a normalization and another epsilon do no harm, and zeros may
+    come from a layer of their own.
 
     Args:
         block: function `(x, filters, expansion, stride) -> y` of Keras tensors.
@@ -31,11 +31,12 @@ def check_inverted_residual(block):
     (arXiv 1801.04381), Table 1 and Figure 3b.
     """
     right = [
-        variant(bias=bias, pad=pad)
+        variant(bias=bias, pad=pad, epsilon=epsilon)
+        for epsilon in (1e-3, 1e-5)
         for bias in (False, True)
         for pad in ("same", "zeros")
     ]
-    cases = [(6, 3, 1), (10, 3, 1), (6, 3, 2), (6, 1, 1)]
+    cases = [(6, 3, 1), (10, 1, 1), (10, 3, 2)]
     check_block(block, right, (8, 7, 6), cases, mistakes=MISTAKES)
 
 
@@ -43,6 +44,7 @@ def variant(
     *,
     bias=False,
     pad="same",
+    epsilon=1e-3,
     bends=("expand", "filter"),
     top=6.0,
     normalized=("expand", "filter", "project"),
@@ -57,7 +59,8 @@ def variant(
     """An inverted residual with one thing or another done differently."""
 
     def finish(x, part):
-        x = layers.BatchNormalization()(x) if part in normalized else x
+        if part in normalized:
+            x = layers.BatchNormalization(epsilon=epsilon)(x)
         return layers.ReLU(top)(x) if part in bends else x
 
     def conv(x, filters, size, stride, part):
