@@ -32,7 +32,7 @@ def one_layer(form, filters, stride):
     if form == "full":
         return [layers.Conv2D(filters, 3, stride, **options)]
     if form == "grouped":
-        return [GroupedConv2D(filters, 3, stride, groups=4, **options)]
+        return [GroupedConv2D(filters, 3, groups=4, strides=stride, **options)]
     return [
         layers.DepthwiseConv2D(3, stride, **options),
         layers.Conv2D(filters, 1, **options),
