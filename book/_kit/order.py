@@ -33,7 +33,7 @@ GREEK = re.compile(
 )
 WORDS = re.compile(r"\\(text|mathrm|operatorname|label|begin|end|tag)\*?\{[^{}]*\}")
 CONVENTIONS = "how_to_use.md"
-FREE = frozenset("dei")  # the differential, Euler's number, a running index
+FREE = {*"dei", "pi"}  # the differential, Euler's number, a running index, 3.14159
 
 
 @dataclass(frozen=True)

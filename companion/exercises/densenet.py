@@ -24,7 +24,7 @@ def check_dense_block(block):
     >>> try:
     ...     check_dense_block(variant(reads="chain"))
     ... except AssertionError as error:
-    ...     print(str(error)[-42:])
+    ...     print(str(error)[-39:])
     A layer reads only the layer before it.
 
     Source: Huang et al., "Densely Connected Convolutional Networks" (arXiv

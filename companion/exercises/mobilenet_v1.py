@@ -11,8 +11,8 @@ def check_folded_normalization(fold):
     """Name the mistake in folding a normalization into the convolution before it.
 
     Args:
-        fold: function `(kernel, gamma, beta, mean, variance, epsilon) -> (kernel, bias)`
-            of arrays. Kernels are pointwise, (1, 1, in, out), or depthwise,
+        fold: function of arrays, `(kernel, gamma, beta, mean, variance, epsilon)` to
+            `(kernel, bias)`. Kernels are pointwise, (1, 1, in, out), or depthwise,
             (k, k, channels, 1).
 
     Raises:
@@ -23,7 +23,7 @@ def check_folded_normalization(fold):
     >>> try:
     ...     check_folded_normalization(variant(mean=0))
     ... except AssertionError as error:
-    ...     print(str(error)[-35:])
+    ...     print(str(error)[-36:])
     The mean is missing in the new bias.
 
     Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient

@@ -21,7 +21,7 @@ def check_h_swish(function):
     >>> try:
     ...     check_h_swish(lambda x: np.clip(x + 3, 0, 6) / 6)
     ... except AssertionError as error:
-    ...     print(str(error)[-52:])
+    ...     print(str(error)[-53:])
     That is the hard sigmoid: h-swish multiplies it by x.
 
     Source: Howard et al., "Searching for MobileNetV3" (arXiv 1905.02244), Section 5.2.

@@ -25,7 +25,7 @@ def check_preactivation_unit(block):
     >>> try:
     ...     check_preactivation_unit(variant(source="raw"))
     ... except AssertionError as error:
-    ...     print(str(error)[-45:])
+    ...     print(str(error)[-43:])
     from the raw input, not from the activated.
 
     Source: He et al., "Identity Mappings in Deep Residual Networks" (arXiv
@@ -85,7 +85,7 @@ def variant(
 
 
 MISTAKES = {
-    "The unit is post-activated: a convolution comes first, and a ReLU follows the sum.": (
+    "The unit is post-activated: a convolution is first, and a ReLU follows the sum.": (
         variant(order=("conv bn relu", "conv bn"), after="relu")
     ),
     "This is the block of the first ResNet, with its normalized projection.": variant(

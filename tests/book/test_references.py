@@ -39,7 +39,10 @@ def test_an_address_is_permanent(key):
     if url is None:
         assert ENTRIES[key].type != "misc"
         return
-    assert urlsplit(url).netloc in ("doi.org", "arxiv.org")
+    is_code = ENTRIES[key].fields.get("howpublished", "").startswith("Code; ")
+    assert urlsplit(url).netloc in (
+        {"github.com"} if is_code else {"doi.org", "arxiv.org"}
+    )
     if "arxiv.org" in url:
         short_year = re.fullmatch(r"https://arxiv.org/abs/(\d\d)\d\d\.\d{4,5}", url)[1]
         years = int(ENTRIES[key].fields["year"]) - (2000 + int(short_year))
