@@ -17,10 +17,10 @@ from miniature import finish, options, record
 from companion import data
 
 METHODS = {  # momentum, Nesterov's or not, learning rates
-    "none": (0.0, False, (12.0, 24.0, 48.0, 96.0)),
+    "none": (0.0, False, (6.0, 12.0, 24.0, 48.0, 96.0)),
     "momentum 0.9": (0.9, False, (2.0, 3.0, 5.0, 8.0)),
-    "Nesterov 0.9": (0.9, True, (3.0, 5.0, 8.0, 12.0)),
-    "momentum 0.99": (0.99, False, (0.1, 0.3, 0.6, 1.0)),
+    "Nesterov 0.9": (0.9, True, (2.0, 3.0, 5.0, 8.0, 12.0)),
+    "momentum 0.99": (0.99, False, (0.03, 0.1, 0.3, 0.6, 1.0)),
     "Nesterov 0.99": (0.99, True, (0.3, 0.6, 1.0, 2.0)),
 }
 UNITS = (128, 64, 16, 64, 128)
