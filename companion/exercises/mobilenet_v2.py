@@ -130,6 +130,5 @@ MISTAKES = {
     ),
     "An expansion of 1 needs no layer.": variant(expand_always=True),
     "The stride is in the expansion.": variant(stride_in="expand"),
-    "The stride is in the projection.": variant(stride_in="project"),
     "The stride is lost.": variant(stride_in="nowhere"),
 }

@@ -405,12 +405,20 @@ def test_mobilenet_v2_of_torchvision(tmp_path):
     theirs = padded_on_every_side(model)
     random, state = np.random.default_rng(4), {}
     for layer in transfer.layers_of(theirs):
-        arrays = layer.get_weights()
+        arrays = [random.normal(0, 0.2, x.shape) for x in layer.get_weights()]
         kinds = ["weight", "bias"]
         if layer.name.endswith("_bn"):
             kinds += ["running_mean", "running_var"]
-            arrays = [random.uniform(0.5, 1.5, x.shape) for x in arrays]
-            layer.set_weights(arrays)
+            arrays[0], arrays[3] = random.uniform(0.5, 1.5, (2, *arrays[0].shape))
+        else:  # what comes in goes on, through all layers
+            over = (
+                (0, 1)
+                if "depthwise" in layer.name
+                else tuple(range(arrays[0].ndim - 1))
+            )
+            arrays[0] /= np.sqrt(np.mean(arrays[0] ** 2) / 2)
+            arrays[0] /= np.sqrt(np.prod([arrays[0].shape[axis] for axis in over]))
+        layer.set_weights(arrays)
         axes = (2, 3, 0, 1) if "depthwise" in layer.name else (3, 2, 0, 1)
         for kind, array in zip(kinds, arrays, strict=False):
             array = array.transpose(axes) if array.ndim == 4 else array.T

@@ -712,6 +712,7 @@ def test_step_limit_refuses_what_has_none():
 
 # All of them
 
+COLOURED = np.random.default_rng(0).uniform(size=(5, 5, 3, 4))
 DRAW = {
     "plot_descent": lambda ax=None: plot_descent(bowl, PATHS, (0, 0), ax=ax),
     "plot_step_limit": lambda ax=None: plot_step_limit([1.0, 4.0], ax),
@@ -722,6 +723,13 @@ DRAW = {
     "plot_blocks": lambda ax=None: plot_blocks(two_blocks(), ax=ax),
     "plot_kernels": lambda ax=None: plot_kernels(kernels(), ax),
     "plot_number_grid": lambda ax=None: plot_number_grid(NUMBERS, title="x", ax=ax),
+    "plot_branches": lambda ax=None: plotting.plot_branches(residual_block(), ax),
+    "plot_filters": lambda ax=None: plotting.plot_filters(COLOURED, ax=ax),
+    "plot_maps": lambda ax=None: plotting.plot_maps(COLOURED[..., 0], ax=ax),
+    "plot_photograph": lambda ax=None: plotting.plot_photograph(
+        (255 * COLOURED[..., 0]).astype("uint8"), np.eye(2), "p", ax=ax
+    ),
+    "plot_top": lambda ax=None: plotting.plot_top([("cat", 0.7), ("dog", 0.2)], ax=ax),
 }
 
 

@@ -229,7 +229,7 @@ EXERCISES = [
             "expanded from the output": (from_the_output, "must be the input's"),
             "expansion of 1": (always_expanded, "An expansion of 1 needs no layer"),
             "stride in the expansion": (early_stride, "The stride is in the expansion"),
-            "stride in the projection": (late_stride, "stride is in the projection"),
+            "stride in the projection": (late_stride, "in training is wrong"),
             "stride lost": (no_stride, "The stride is lost"),
             "MobileNetV1's block": (separable, "[weights]"),
             "no return": (nothing, "returned None"),

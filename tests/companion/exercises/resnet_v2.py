@@ -4,7 +4,6 @@ import keras
 from keras import layers as L
 from keras import ops
 
-from companion import blocks
 from companion.exercises import check_preactivation_unit
 
 
@@ -64,8 +63,12 @@ def version_one(x, filters, stride):
     return L.ReLU()(y + x)
 
 
-def packaged_version_one(x, filters, stride):
-    return blocks.basic(x, filters, stride, "v1")
+def version_one_with_its_projection(x, filters, stride):
+    y = L.BatchNormalization()(conv(x, filters, 3, stride))
+    y = L.BatchNormalization()(conv(L.ReLU()(y), filters))
+    if changes(x, filters, stride):
+        x = L.BatchNormalization()(conv(x, filters, 1, stride))
+    return L.ReLU()(y + x)
 
 
 def relu_after_the_sum(x, filters, stride):
@@ -229,7 +232,7 @@ EXERCISES = [
         },
         "wrong": {
             "the block of v1, bare projection": (version_one, "post-activated"),
-            "the block of v1": (packaged_version_one, "first ResNet"),
+            "the block of v1": (version_one_with_its_projection, "first ResNet"),
             "ReLU after the sum": (relu_after_the_sum, "shortcut is cut off"),
             "BN after the sum": (bn_after_the_sum, "rescales the shortcut"),
             "a branch that ends in a ReLU": (branch_ends_in_relu, "be negative"),
