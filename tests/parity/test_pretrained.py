@@ -98,7 +98,7 @@ def biases_dropped(model, network, path, monkeypatch):
 
 def branches_exchanged(model, network, path, monkeypatch):
     """Two of the same shape: no count and no shape tells them apart."""
-    (row,) = pretrained.files("InceptionV3")
+    (row,) = pretrained.files("InceptionV3", "keras")
     first, second = "mixed_6b_7x7_reduce", "mixed_6b_double7x7_reduce"
     wrong = row.naming | {first: row.naming[second], second: row.naming[first]}
     monkeypatch.setattr(pretrained, "FILES", [row._replace(naming=wrong)])
