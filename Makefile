@@ -134,6 +134,8 @@ test-transplants: .venv/ready  ## models against keras.applications, by equal we
 	$(TIMED) transplants $(PYTEST) --dist loadfile tests/parity \
 		--ignore tests/parity/torch
 
+# A test compiles a graph to run it once: compile fast, not for speed.
+test-jax: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
 test-jax: .venv/ready  ## layers, blocks, models and AdaBound on JAX
 	KERAS_BACKEND=jax $(TIMED) jax $(PYTEST) --dist loadfile \
 		tests/companion/layers tests/companion/conformance \

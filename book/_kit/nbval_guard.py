@@ -34,6 +34,7 @@ class Guard:
     def pytest_runtest_setup(self, item):
         self.started.setdefault(item.parent.path, time.monotonic())
 
+    @pytest.hookimpl(trylast=True)  # after pytest's own: the next notebook starts clean
     def pytest_runtest_teardown(self, item, nextitem):
         path = item.parent.path
         if path.suffix != ".ipynb" or (nextitem and nextitem.parent.path == path):

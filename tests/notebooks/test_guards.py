@@ -143,6 +143,16 @@ def test_a_slow_notebook_fails(tmp_path):
     assert "limit 45 s" in run.stdout
 
 
+def test_one_bad_notebook_is_one_failure(tmp_path):
+    """What the guard refuses leaves the notebooks after it as they are."""
+    good = write(tmp_path, *good_cells()).rename(tmp_path / "z_good.ipynb")
+    (tmp_path / "z_too.ipynb").write_bytes(good.read_bytes())
+    cells = good_cells()
+    cells[1].source += ";"
+    write(tmp_path, *cells)
+    assert "6 passed, 1 error" in nbval(tmp_path).stdout
+
+
 def test_slow_cells_and_chapters_are_reported():
     chapter = chapters()[0]
     slow = twins.CELL_SECONDS * twins.SLACK + 1
