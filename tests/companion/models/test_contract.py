@@ -476,10 +476,23 @@ SMALL = {  # file and kind: the network
         image=(64, 32, 3),
         name="small",
     ),
-    "vgg": small(models.VGG11),
+    "vgg": small(
+        models.VGG11,
+        tables={
+            "WIDTHS": (8, 16, 32, 64, 64),
+            "hidden_dense": lambda x, number: keras.layers.Dropout(0.5)(
+                keras.layers.Dense(16, "relu", name=f"fc{number}")(x)
+            ),
+        },
+    ),
     "wide_resnet": small(
         models.WideResNet50_2,
-        tables={"IMAGENET_TABLE": once(file(".wide_resnet").IMAGENET_TABLE, 2)},
+        tables={
+            "IMAGENET_TABLE": [
+                (group, filters // 8, 1, stride)
+                for group, filters, _, stride in file(".wide_resnet").IMAGENET_TABLE
+            ]
+        },
     ),
     "wide_resnet cifar": small(
         models.CifarWideResNet, *(10, 2), dropout=0.3, image=(16, 16, 3), **NAMED
