@@ -111,7 +111,7 @@ test: .venv/ready chromium twins  ## run every test, side by side on all cores
 
 test-fast: .venv/ready  ## under 90 s: lint, NumPy, registry, one model of each family
 	@$(MAKE) --no-print-directory lint
-	KERAS_BACKEND=jax $(DEV)/python .ci/try_one.py FAST=1
+	$(DEV)/python .ci/try_one.py FAST=1
 
 try: .venv/ready  ## under 60 s: MODEL=ResNet50, LAYER=DropPath or CHAPTER=lineage/resnet
 	@$(DEV)/python .ci/try_one.py MODEL=$(MODEL) LAYER=$(LAYER) CHAPTER=$(CHAPTER)
