@@ -309,7 +309,8 @@ def macs_of(model):
 def check_model_classes(networks, given):
     """The output has the form that the task asks for, and follows `classes`."""
     model = networks.small()
-    outputs = run_all(model, batch_for(model))
+    x = batch_for(model)
+    outputs = run_all(model, x)
     shapes = [y.shape for y in outputs]
     if given["task"] == "detection":
         more = networks.made(networks.input_shape, CLASSES + 2)
@@ -333,7 +334,7 @@ def check_model_classes(networks, given):
         features = networks.made(networks.input_shape, None)
         found = run_all(features, batch_for(features))[0].ndim
         expect(found == rank, f"classes=None gives an output of rank {found}.")
-    loud = run_all(model, keras.tree.map_structure(lambda x: 100 * x, batch_for(model)))
+    loud = run_all(model, keras.tree.map_structure(lambda y: 100 * y, x))
     scores = np.concatenate([outputs[0], loud[0]])  # logits may be small by chance
     probabilities = scores.min() >= 0 and scores.max() <= 1
     sums = scores.sum(-1)

@@ -31,6 +31,7 @@ TABLE = {  # layers with weights: convolutions in each stage      Table 1
     19: (2, 2, 4, 4, 4),  # E
 }
 WIDTHS = (64, 128, 256, 512, 512)
+HIDDEN_UNITS = 4096
 
 
 def convolution(x, filters, name):
@@ -41,8 +42,8 @@ def convolution(x, filters, name):
 
 
 def hidden_dense(x, number):
-    """4096 ReLU units; dropout silences half of them in training (Section 3.1)."""
-    x = layers.Dense(4096, activation="relu", name=f"fc{number}")(x)
+    """ReLU units; dropout silences half of them in training (Section 3.1)."""
+    x = layers.Dense(HIDDEN_UNITS, activation="relu", name=f"fc{number}")(x)
     return layers.Dropout(0.5, name=f"drop{number}")(x)
 
 

@@ -168,6 +168,20 @@ def bottleneck_first(input_shape=(12, 10, 3), classes=5):
     return keras.Model(image, x if head is None else head(ops.mean(x, (1, 2))))
 
 
+def small_logits(input_shape=(12, 10, 3), classes=5):
+    """Of ordinary images all logits lie near 0.3, as probabilities might."""
+    body = net(input_shape, None)
+    if classes is None:
+        return body
+    head = layers.Dense(classes, bias_initializer=keras.initializers.Constant(0.3))
+    pooled = layers.GlobalAveragePooling2D()(body.output)
+    return keras.Model(body.input, head(pooled / 10))
+
+
+def test_small_logits_are_no_probabilities():
+    check_model(small_logits, without=only("classes"))
+
+
 def test_a_right_model_written_differently_has_the_values():
     check_model(
         bottleneck_first, without=only("values"), reference=activated("softmax")

@@ -479,19 +479,15 @@ SMALL = {  # file and kind: the network
     "vgg": small(
         models.VGG11,
         tables={
-            "WIDTHS": (8, 16, 32, 64, 64),
-            "hidden_dense": lambda x, number: keras.layers.Dropout(0.5)(
-                keras.layers.Dense(16, "relu", name=f"fc{number}")(x)
-            ),
+            "convolution": thin(file(".vgg").convolution),
+            "HIDDEN_UNITS": 16,
         },
     ),
     "wide_resnet": small(
         models.WideResNet50_2,
         tables={
-            "IMAGENET_TABLE": [
-                (group, filters // 8, 1, stride)
-                for group, filters, _, stride in file(".wide_resnet").IMAGENET_TABLE
-            ]
+            "convolution": thin(file(".wide_resnet").convolution),
+            "IMAGENET_TABLE": once(file(".wide_resnet").IMAGENET_TABLE, 2),
         },
     ),
     "wide_resnet cifar": small(
