@@ -1,4 +1,6 @@
 # Which file defines each public name: `__init__.py` imports it on first use.
+from .activations import check_he_deviation as check_he_deviation
+from .activations import check_prelu_backward as check_prelu_backward
 from .adaptive_optimizers import check_adam as check_adam
 from .alexnet import check_lrn as check_lrn
 from .alexnet import check_top_k_error as check_top_k_error
