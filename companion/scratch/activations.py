@@ -177,7 +177,7 @@ def elu(x, alpha=1.0):
     (array([-0.632,  3.   ]), array([0.368, 1.   ]))
 
     Clevert, Unterthiner and Hochreiter 2016, "Fast and accurate deep network learning
-    by exponential linear units", equation 16.
+    by exponential linear units", section 3.
     """
     x = _floats(x)
     alpha = number("alpha", alpha, above=0)

@@ -165,7 +165,7 @@ def normal_moments(activation):
     [0.3989, 0.5, 0.5]
 
     He et al. 2015, section 2.2; Poole et al. 2016, "Exponential expressivity in deep
-    neural networks through transient chaos", equation 3.
+    neural networks through transient chaos", section 2.
     """
     step = 1e-3
     z = (np.arange(-12_000, 12_000) + 0.5) * step  # midpoints: no kink is met
