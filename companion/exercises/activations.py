@@ -22,7 +22,7 @@ def check_prelu_backward(function):
     >>> try:
     ...     check_prelu_backward(prelu_backward(mean=True))
     ... except AssertionError as error:
-    ...     print(str(error)[-58:])
+    ...     print(str(error)[-60:])
     The slope's gradient is the sum over all places, not a mean.
 
     Source: He et al., "Delving Deep into Rectifiers" (arXiv 1502.01852), equations 2
@@ -118,7 +118,7 @@ def check_he_deviation(function):
     >>> try:
     ...     check_he_deviation(lambda shape, a: (2 / (1 + a**2) / shape[-2]) ** 0.5)
     ... except AssertionError as error:
-    ...     print(str(error)[-58:])
+    ...     print(str(error)[-59:])
     A window has more inputs than channels: count its area too.
 
     Source: He et al., "Delving Deep into Rectifiers" (arXiv 1502.01852), equations 10
