@@ -8,3 +8,13 @@ from .counts import count_params as count_params
 from .counts import layer_costs as layer_costs
 from .counts import memory_access_cost as memory_access_cost
 from .keras_rules import layer_macs as layer_macs
+from .latency import Latency as Latency
+from .latency import measure_latency as measure_latency
+from .memory import Memory as Memory
+from .memory import inference_memory as inference_memory
+from .memory import live_maps as live_maps
+from .memory import training_memory as training_memory
+from .roofline import arithmetic_intensity as arithmetic_intensity
+from .roofline import attainable_rate as attainable_rate
+from .roofline import bytes_moved as bytes_moved
+from .roofline import least_seconds as least_seconds
