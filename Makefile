@@ -148,8 +148,8 @@ test-book: .venv/ready  ## sources, claims, twins, reference, locks
 	$(DEV)/python -m book._kit check
 
 test-notebooks: .venv/ready  ## nbval: execute every chapter, compare every output
-	$(TIMED) notebooks $(PYTEST) -p book._kit.nbval_guard --nbval --nbval-current-env \
-		--nbval-cell-timeout 120 --dist loadfile book
+	$(TIMED) notebooks $(PYTEST) -p book._kit.nbval_guard -p book._kit.forked_kernel \
+		--nbval --nbval-current-env --nbval-cell-timeout 120 --dist loadfile book
 
 test-parity: .venv-parity/ready  ## models against torchvision, timm and pytorchcv (needs torch: 1 GB)
 	.venv-parity/bin/python -m pytest -q -n $(WORKERS) --dist loadfile tests/parity

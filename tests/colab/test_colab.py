@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from book._kit import forked_kernel
 from book._kit.chapter import chapters
 from book._kit.notebook import read_alone
 from book._kit.repository import BRANCH, ROOT, repository_url, revision
@@ -25,11 +26,25 @@ UV = Path(sys.executable).with_name("uv")
 PREINSTALLED = ("keras", "tensorflow", "matplotlib", "ipykernel", "pip", "nbclient")
 
 RUN = """
-import sys, nbformat
+import json, pathlib, sys, nbformat
 from nbclient import NotebookClient
-notebook = nbformat.read(sys.argv[1], 4)
-NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
-print("executed", sum(cell.cell_type == "code" for cell in notebook.cells), "cells")
+from nbclient.exceptions import CellExecutionError
+from forked_kernel import fork_kernels
+
+fork_kernels("keras", "tensorflow", "matplotlib.pyplot", "ipykernel.kernelapp")
+for path in map(pathlib.Path, map(str.strip, sys.stdin)):
+    notebook = nbformat.read(path, 4)
+    here = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources=here
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        print(json.dumps(str(error)), flush=True)
+    else:
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        print(json.dumps(len(code)), flush=True)
 """
 
 
@@ -67,7 +82,7 @@ def checkout(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def colab(tmp_path_factory, checkout):
-    """The interpreter of an environment like Colab's, and its variables."""
+    """The interpreter of an environment like Colab's, and what runs a notebook in it."""
     folder = tmp_path_factory.mktemp("colab")
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True
@@ -85,10 +100,11 @@ def colab(tmp_path_factory, checkout):
         [UV, "pip", "install", "-q", "-p", python, *PREINSTALLED, "-c", constraints],
         check=True,
     )
-    package = next((folder / "venv" / "lib").iterdir()) / "site-packages" / "google"
-    (package / "colab").mkdir(parents=True)
-    (package / "colab" / "__init__.py").write_text("")
-    (package.parent / "colab.pth").write_text("import google.colab\n")
+    packages = next((folder / "venv" / "lib").iterdir()) / "site-packages"
+    (packages / "google" / "colab").mkdir(parents=True)
+    (packages / "google" / "colab" / "__init__.py").write_text("")
+    (packages / "colab.pth").write_text("import google.colab\n")
+    shutil.copy(forked_kernel.__file__, packages)
     config = folder / "gitconfig"
     config.write_text(f'[url "file://{checkout}"]\n\tinsteadOf = {repository_url()}\n')
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
@@ -99,26 +115,34 @@ def colab(tmp_path_factory, checkout):
         "COMPANION_HOME": str(folder / "cache"),
         "COMPANION_OFFLINE": "1",
     }
-    return python, environment
+    server = subprocess.Popen(
+        [python, "-c", RUN],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def run(notebook):
+        """The count of executed cells, or what stopped them."""
+        print(notebook, file=server.stdin, flush=True)
+        return json.loads(server.stdout.readline())
+
+    yield python, run
+    server.stdin.close()
+    server.wait(timeout=60)
 
 
 @pytest.mark.parametrize("chapter", chapters(), ids=lambda chapter: chapter.slug)
 def test_visible_cells_run_alone(chapter, colab, tmp_path):
-    python, environment = colab
+    python, run = colab
     before = installed(python)
     notebook = tmp_path / chapter.twin.name
     twin = chapter.read_twin()
     twin.cells = read_alone(twin.cells)
     nbformat.write(twin, notebook)
-    run = subprocess.run(
-        [python, "-c", RUN, notebook],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-4000:]
-    assert run.stdout.endswith(f"executed {len(twin.cells)} cells\n")
+    assert run(notebook) == len(twin.cells)
     after = installed(python)
     assert "cnn-companion" in after
     touched = {name for name in before if after.get(name) != before[name]}
