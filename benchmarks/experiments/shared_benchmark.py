@@ -16,7 +16,7 @@ from companion.complexity import count_macs, count_params
 from companion.training import FAMILIES, Recipe, family_network, train
 
 CHOSEN = options(
-    __doc__, train=16000, test=10000, epochs=3, batch=128, rate=0.1, seeds=(0, 1, 2)
+    __doc__, train=16000, test=10000, epochs=3, batch=128, rate=0.05, seeds=(0, 1, 2)
 )
 
 

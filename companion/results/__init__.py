@@ -39,6 +39,49 @@ def load(name):
     return json.loads((FOLDER / f"{name}.json").read_text("utf8"))
 
 
+def compare(*families):
+    """Rows of the shared benchmark: networks that differ in their blocks only.
+
+    The networks are those of ``companion.training.family_network``: one skeleton, about
+    80,000 parameters each; ``load("shared_benchmark")`` has the recipe in its command,
+    and the log of every run.
+
+    Args:
+        *families: names of families, in the order of the rows; none means all.
+
+    Returns:
+        A pandas DataFrame, ready to read: parameters, multiply-adds, the mean over the
+        seeds of the test error after the last epoch, the smallest and the largest of
+        them, and processor seconds of one training.
+
+    Raises:
+        ValueError: if there is no such family.
+
+    Example:
+
+    >>> list(compare("plain", "ResNet").index)
+    ['plain', 'ResNet']
+    """
+    import pandas as pd
+
+    known = load("shared_benchmark")["families"]
+    if unknown := [name for name in families if name not in known]:
+        raise ValueError(f"A family is one of {', '.join(known)}. Received: {unknown}")
+    rows = {}
+    for name in families or known:
+        row = known[name]
+        errors = [run[-1]["test error"] for run in row["runs"].values()]
+        seconds = [sum(e["cpu seconds"] for e in run) for run in row["runs"].values()]
+        rows[name] = {
+            "parameters": f"{row['parameters']:,d}",
+            "multiply-adds": f"{row['multiply-adds']:,d}",
+            "test error": f"{sum(errors) / len(errors):.1%}",
+            "over the seeds": f"{min(errors):.1%} to {max(errors):.1%}",
+            "CPU seconds": f"{sum(seconds) / len(seconds):.0f}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
 def seen(network, photograph="chelsea"):
     """What a network with published weights sees in a photograph, from the record.
 

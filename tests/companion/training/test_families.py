@@ -4,6 +4,7 @@ import keras
 import pytest
 
 from book._kit.chapter import BOOK
+from companion import results
 from companion.complexity import count_macs, count_params
 from companion.training import FAMILIES, family_network
 
@@ -47,3 +48,30 @@ def test_resnet_is_plain_with_shortcuts():
 def test_an_unknown_family_is_refused():
     with pytest.raises(ValueError, match=r"A family is one of AlexNet, VGG.*'resnet'"):
         family_network("resnet")
+    with pytest.raises(ValueError, match=r"Received: \['resnet'\]"):
+        results.compare("plain", "resnet")
+
+
+def test_every_family_has_its_row():
+    """The counts of the record are those of the networks."""
+    known = results.load("shared_benchmark")["families"]
+    assert list(known) == list(FAMILIES)
+    for family, row in known.items():
+        network = family_network(family)
+        assert row["parameters"] == count_params(network)
+        assert row["multiply-adds"] == count_macs(network)
+        assert len(row["runs"]) >= 3
+
+
+def test_the_mean_is_that_of_the_last_epochs(monkeypatch):
+    runs = {
+        seed: [
+            {"test error": 0.9, "cpu seconds": 1},
+            {"test error": e, "cpu seconds": 2},
+        ]
+        for seed, e in zip("012", (0.5, 0.6, 0.7), strict=True)
+    }
+    row = {"parameters": 1234, "multiply-adds": 5, "runs": runs}
+    monkeypatch.setattr(results, "load", lambda name: {"families": {"one": row}})
+    shown = results.compare().loc["one"]
+    assert list(shown) == ["1,234", "5", "60.0%", "50.0% to 70.0%", "3"]
