@@ -45,6 +45,14 @@ def test_resnet_is_plain_with_shortcuts():
     assert residual.count_params() - plain.count_params() == projections
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_running_averages_arrive(family):
+    """What is left of the initial ones after an epoch of the record, 125 steps."""
+    layers = family_network(family).layers
+    momenta = [layer.momentum for layer in layers if hasattr(layer, "momentum")]
+    assert momenta and max(momenta) ** 125 < 0.002
+
+
 def test_an_unknown_family_is_refused():
     with pytest.raises(ValueError, match=r"A family is one of AlexNet, VGG.*'resnet'"):
         family_network("resnet")
