@@ -1,9 +1,9 @@
 """Kernels forked from a process that has imported the large libraries once.
 
-Keras and its backend take ten seconds of a processor to import, in every notebook anew. A
-kernel that is forked finds them imported and is in everything else a kernel of its own:
-its process, its folder, its variables. As a plugin of pytest (`-p book._kit.forked_kernel`)
-this module gives them to nbval.
+Keras and its backend take ten seconds of a processor to import, in every notebook anew.
+A kernel that is forked finds them imported and is in everything else a kernel of its
+own: its process, its folder, its variables. As a plugin of pytest
+(`-p book._kit.forked_kernel`) this module gives such kernels to nbval.
 """
 
 import multiprocessing
@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint
 
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
-LIBRARIES = ("keras", "tensorflow", "pandas", "matplotlib.pyplot", "ipykernel.kernelapp")
+LIBRARIES = ("keras", "tensorflow", "pandas", "ipykernel.kernelapp")
 
 NAME = "forked"
 server = multiprocessing.get_context("forkserver")
@@ -29,6 +29,8 @@ def run_kernel(arguments, folder, environment):
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nowhere, stream)
+    if pandas := sys.modules.get("pandas"):
+        pandas.set_option("display.max_columns", 20)  # as if imported in a notebook
     sys.argv = arguments
     runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
 
@@ -67,7 +69,9 @@ class ForkedKernel(LocalProvisioner):
 
 
 def fork_kernels(*modules):
-    """From now on, fork every kernel that this process starts, with these modules imported."""
+    """Fork every kernel that this process starts, with these modules imported."""
+    # Keras imports matplotlib, which looks for its backend before a kernel names it.
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     server.set_forkserver_preload(list(modules))
     factory = KernelProvisionerFactory.instance()
     group = KernelProvisionerFactory.GROUP_NAME

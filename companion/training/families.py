@@ -5,8 +5,8 @@ third halve the sides and double the channels, global average pooling and a dens
 A stage has two layers of 3x3 (AlexNet's one of 5x5, SKNet's one with two kernels,
 DenseNet's four), and so many channels that all networks have about 80,000 parameters.
 Only the blocks differ. A running average has a momentum of at most 0.95, whatever the
-paper says: with 0.99 it still lags behind when a short training ends, and the test error
-would tell of it instead of the block.
+paper says: with 0.99 it still lags behind when a short training ends, and the test
+error would tell of it instead of the block.
 """
 
 from typing import NamedTuple

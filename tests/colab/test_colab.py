@@ -31,7 +31,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from forked_kernel import fork_kernels
 
-fork_kernels("keras", "tensorflow", "matplotlib.pyplot", "ipykernel.kernelapp")
+fork_kernels("keras", "tensorflow", "ipykernel.kernelapp")
 for path in map(pathlib.Path, map(str.strip, sys.stdin)):
     notebook = nbformat.read(path, 4)
     here = {"metadata": {"path": str(path.parent)}}
@@ -82,7 +82,7 @@ def checkout(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def colab(tmp_path_factory, checkout):
-    """The interpreter of an environment like Colab's, and what runs a notebook in it."""
+    """The interpreter of an environment like Colab's, and what runs a notebook."""
     folder = tmp_path_factory.mktemp("colab")
     subprocess.run(
         [sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True
