@@ -83,3 +83,42 @@ def test_the_mean_is_that_of_the_last_epochs(monkeypatch):
     monkeypatch.setattr(results, "load", lambda name: {"families": {"one": row}})
     shown = results.compare().loc["one"]
     assert list(shown) == ["1,234", "5", "60.0%", "50.0% to 70.0%", "3"]
+
+
+# What the chapters say below their rows, and the page on the zoo.
+AHEAD = """
+    ResNet < AlexNet, AlexNet < VGG, AlexNet < GoogLeNet, Inception v2 < GoogLeNet,
+    ResNet < ResNet v2, DenseNet < ResNet, DenseNet < ResNet v2, ResNet < ResNeXt,
+    Xception < Inception v2, ResNet < SENet, ResNet < SKNet, Xception < ResNet,
+    MobileNetV1 < ResNet, MobileNetV2 < MobileNetV1, MobileNetV2 < MobileNetV3,
+    MobileNetV2 < ResNet, ShuffleNetV1 < ResNeXt, ShuffleNetV1 < ShuffleNetV2
+"""
+
+
+def test_families_that_are_ahead_with_every_seed():
+    families = results.load("shared_benchmark")["families"]
+    ends = {
+        name: [run[-1]["test error"] for run in row["runs"].values()]
+        for name, row in families.items()
+    }
+    for pair in AHEAD.split(","):
+        better, worse = map(str.strip, pair.split("<"))
+        assert max(ends[better]) < min(ends[worse]), pair
+    for one, other in ("plain", "ResNet"), ("SENet", "SKNet"):
+        assert min(ends[one]) < max(ends[other]) and min(ends[other]) < max(ends[one])
+    vgg, googlenet = ends["VGG"], ends["GoogLeNet"]
+    assert min(vgg) < min(googlenet) and max(googlenet) < max(vgg)
+    seconds = {
+        name: sum(epoch["cpu seconds"] for run in row["runs"].values() for epoch in run)
+        for name, row in families.items()
+    }
+    assert 3.5 < seconds["DenseNet"] / seconds["ResNet"] < 4.5
+    assert 2.5 < seconds["GoogLeNet"] / seconds["VGG"] < 3.5
+    assert seconds["ShuffleNetV2"] < seconds["ShuffleNetV1"] / 2
+    assert seconds["MobileNetV1"] < seconds["MobileNetV2"]
+    macs = {name: row["multiply-adds"] for name, row in families.items()}
+    assert 0.45 < macs["MobileNetV3"] / macs["MobileNetV2"] < 0.55
+    assert 2.5 < macs["DenseNet"] / macs["ResNet"] < 3.5
+    assert macs["MobileNetV1"] > macs["ResNet"]
+    assert min(macs.values()) > 2e6 and 9e6 < max(macs.values()) < 1e7
+    assert FAMILIES["MobileNetV1"].width == 3 * FAMILIES["ResNet"].width
