@@ -14,6 +14,8 @@ TIMED := $(DEV)/python .ci/measure.py run
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 export TF_CPP_MIN_LOG_LEVEL := 3
+# Tests run side by side: threads of NumPy that wait for a core waste thirty times the work.
+export OPENBLAS_NUM_THREADS := 1
 
 # What `make test` runs side by side, one process each, the longest first.
 PARTS := test-models test-companion test-notebooks test-colab test-transplants test-jax \
