@@ -30,6 +30,10 @@ from .initialization import lecun_normal as lecun_normal
 from .initialization import normal_moments as normal_moments
 from .initialization import orthogonal as orthogonal
 from .initialization import signal_sizes as signal_sizes
+from .matrices import conv_matrix as conv_matrix
+from .patches import col2im as col2im
+from .patches import conv_nd as conv_nd
+from .patches import im2col as im2col
 from .pooling import average_pool2d_backward as average_pool2d_backward
 from .pooling import average_pool2d_forward as average_pool2d_forward
 from .pooling import global_average_pool2d_backward as global_average_pool2d_backward
