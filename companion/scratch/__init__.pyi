@@ -22,6 +22,8 @@ from .activations import swish as swish
 from .activations import tanh as tanh
 from .convolution import conv2d_backward as conv2d_backward
 from .convolution import conv2d_forward as conv2d_forward
+from .dense import dense_backward as dense_backward
+from .dense import dense_forward as dense_forward
 from .gradient import numerical_gradient as numerical_gradient
 from .initialization import fans as fans
 from .initialization import glorot_normal as glorot_normal
@@ -43,5 +45,7 @@ from .pooling import global_max_pool2d_forward as global_max_pool2d_forward
 from .pooling import max_pool2d_backward as max_pool2d_backward
 from .pooling import max_pool2d_forward as max_pool2d_forward
 from .pooling import max_unpool2d as max_unpool2d
+from .transposed import conv2d_transpose as conv2d_transpose
+from .transposed import insert_zeros as insert_zeros
 from .windows import output_size as output_size
 from .windows import padding_amounts as padding_amounts
