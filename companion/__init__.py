@@ -18,6 +18,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
         "complexity",
         "conformance",
         "data",
+        "folding",
         "layers",
         "models",
         "optimizers",

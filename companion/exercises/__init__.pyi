@@ -4,10 +4,11 @@ from .activations import check_prelu_backward as check_prelu_backward
 from .adaptive_optimizers import check_adam as check_adam
 from .alexnet import check_lrn as check_lrn
 from .alexnet import check_top_k_error as check_top_k_error
-from .counting import check_convolution_costs as check_convolution_costs
+from .batch_normalization import check_batch_norm as check_batch_norm
 from .convolution import check_symmetric_padding as check_symmetric_padding
 from .convolution_backward import check_input_gradient as check_input_gradient
 from .convolution_backward import check_kernel_gradient as check_kernel_gradient
+from .counting import check_convolution_costs as check_convolution_costs
 from .densenet import check_dense_block as check_dense_block
 from .googlenet import check_class_activation_map as check_class_activation_map
 from .googlenet import check_inception_module as check_inception_module

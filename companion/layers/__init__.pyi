@@ -9,6 +9,9 @@ from .interleaved_group_conv2d import InterleavedGroupConv2D as InterleavedGroup
 from .local_response_normalization import (
     LocalResponseNormalization as LocalResponseNormalization,
 )
+from .noisy_batch_normalization import (
+    NoisyBatchNormalization as NoisyBatchNormalization,
+)
 from .non_local import NonLocal as NonLocal
 from .radial_basis import RadialBasis as RadialBasis
 from .selective_kernel import SelectiveKernel as SelectiveKernel

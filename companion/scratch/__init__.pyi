@@ -20,6 +20,8 @@ from .activations import softmax_cross_entropy as softmax_cross_entropy
 from .activations import softmax_forward as softmax_forward
 from .activations import swish as swish
 from .activations import tanh as tanh
+from .batch_normalization import batch_norm_backward as batch_norm_backward
+from .batch_normalization import batch_norm_forward as batch_norm_forward
 from .convolution import conv2d_backward as conv2d_backward
 from .convolution import conv2d_forward as conv2d_forward
 from .dense import dense_backward as dense_backward

@@ -18,6 +18,7 @@ from companion.layers import (
     GroupedConv2D,
     InterleavedGroupConv2D,
     LocalResponseNormalization,
+    NoisyBatchNormalization,
     NonLocal,
     RadialBasis,
     SelectiveKernel,
@@ -240,6 +241,11 @@ CASES = {  # name: (make, shape of one sample, reference, checks that do not app
         lambda: LocalResponseNormalization(depth_radius=1, bias=1.5, alpha=0.3, beta=1),
         (5, 4, 6),
         lambda x: local_response_normalization(x, 1, 1.5, 0.3, 1),
+    ),
+    "NoisyBatchNormalization": (
+        lambda: NoisyBatchNormalization(shift=1, factor=2, jitter=0.2, seed=5),
+        (5, 4, 3),
+        batch_normalization,
     ),
     "NonLocal": (lambda: NonLocal(5), (3, 4, 6), non_local),
     "RadialBasis": (
