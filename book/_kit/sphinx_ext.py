@@ -327,7 +327,7 @@ def measured(value):
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     return str(value)
 
 

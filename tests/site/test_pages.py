@@ -2,6 +2,7 @@
 
 import functools
 import io
+import re
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import numpy as np
@@ -148,6 +149,12 @@ def test_no_serious_accessibility_violation(name, dark, open_page):
         for node in v["nodes"]
     ]
     assert serious == []
+
+
+@every_page
+def test_long_numbers_of_tables_have_separators(name):
+    cells = [cell.get_text() for cell in soup(name).select("article td")]
+    assert [cell for cell in cells if re.search(r"(?<![\w.,])\d{5,}(?!\w)", cell)] == []
 
 
 def test_every_public_name_has_its_entry():
