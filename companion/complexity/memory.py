@@ -87,7 +87,8 @@ def training_memory(model, input_shape=None, *, batch_size=1, slots=0) -> Memory
 
     So the ReLU behind a convolution writes over its input, and costs nothing. This is
     how TensorFlow computes. The rules hold for graphs of Keras' layers; scratch space
-    of a layer, and copies in another layout, are not counted.
+    of a layer, and copies in another layout, are not counted. A frozen layer counts as
+    one that is trained, but for its gradients.
 
     Args:
         model: a functional or sequential model, as for ``count_macs``.
@@ -97,7 +98,8 @@ def training_memory(model, input_shape=None, *, batch_size=1, slots=0) -> Memory
             descent, 1 for momentum, 2 for Adam.
 
     Raises:
-        ValueError: if `batch_size` or `slots` is no such integer, or as ``count_macs``.
+        ValueError: if `batch_size` or `slots` is no such integer, if the model has
+            several outputs, or as ``count_macs``.
         TypeError: if it is not known what the backward pass of a layer needs, or as
             ``count_macs``.
 
@@ -231,6 +233,11 @@ class Step:
 def steps_of(model, input_shape, training):
     """The calls of a model as `Step`s, and the keys and bytes of its images."""
     rows = layer_costs(model, input_shape)
+    if len(model.outputs) > 1:
+        raise ValueError(
+            "Memory is counted for models with one output. "
+            f"Received: {model.name!r} with {len(model.outputs)}"
+        )
     images = {
         id(x): BYTES * math.prod(x.shape)
         for row in rows
@@ -318,8 +325,10 @@ def forward_pass(steps, images, kept):
             for key in step.reads
             if last[key] == number and key not in kept and key not in images
         ]
-        if step.in_place and done:
-            live.pop(done.pop())
+        large = [key for key in done if step.sizes[key] >= sum(map(step.sizes.get, step.writes))]
+        if step.in_place and large:
+            done.remove(large[-1])
+            live.pop(large[-1])
         live.update({key: step.sizes[key] for key in step.writes})
         extra = {k: n for k, n in step.needs.items() if isinstance(k, tuple)}
         live.update(extra)
