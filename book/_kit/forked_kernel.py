@@ -6,11 +6,13 @@ own: its process, its folder, its variables. As a plugin of pytest
 (`-p book._kit.forked_kernel`) this module gives such kernels to nbval.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
 import sys
 from importlib.metadata import EntryPoint
+from multiprocessing.forkserver import _forkserver
 
 from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
 
@@ -78,6 +80,7 @@ def fork_kernels(*modules):
     value = f"{__name__}:{ForkedKernel.__name__}"
     factory.provisioners[NAME] = EntryPoint(NAME, value, group)
     factory.default_provisioner_name = NAME
+    atexit.register(_forkserver._stop)  # and wait, so that its time is counted
 
 
 def pytest_configure():

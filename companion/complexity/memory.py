@@ -325,10 +325,10 @@ def forward_pass(steps, images, kept):
             for key in step.reads
             if last[key] == number and key not in kept and key not in images
         ]
-        large = [key for key in done if step.sizes[key] >= sum(map(step.sizes.get, step.writes))]
-        if step.in_place and large:
-            done.remove(large[-1])
-            live.pop(large[-1])
+        fits = [key for key in done if step.sizes[key] >= step.sizes[step.writes[0]]]
+        if step.in_place and fits:
+            done.remove(fits[-1])
+            live.pop(fits[-1])
         live.update({key: step.sizes[key] for key in step.writes})
         extra = {k: n for k, n in step.needs.items() if isinstance(k, tuple)}
         live.update(extra)

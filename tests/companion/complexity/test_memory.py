@@ -213,6 +213,25 @@ def test_slots_are_counted():
         training_memory(network(two_plain), slots=-1)
 
 
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_a_product_is_written_over_the_map_and_not_over_the_gate(order):
+    """Image and map have 48 numbers, the gate 3; the product takes the map's place."""
+    image = keras.Input((4, 4, 3))
+    x = layers.Conv2D(3, 3, padding="same")(image)
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    model = keras.Model(image, layers.Multiply()([x, gate][order]))
+    assert inference_memory(model).maps == 4 * (48 + 48 + 3)
+
+
+def test_a_model_has_one_output():
+    image = keras.Input((4, 4, 3))
+    x = conv(image, name="x")
+    model = keras.Model(image, [x, layers.Softmax()(x)])
+    for count in (inference_memory, training_memory, live_maps):
+        with pytest.raises(ValueError, match="one output. Received: .* with 2"):
+            count(model)
+
+
 def test_an_unknown_layer_is_named():
     def unknown(x):
         return layers.GaussianNoise(0.1, name="noise")(x)
