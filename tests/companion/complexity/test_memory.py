@@ -228,7 +228,7 @@ def test_a_model_has_one_output():
     x = conv(image, name="x")
     model = keras.Model(image, [x, layers.Softmax()(x)])
     for count in (inference_memory, training_memory, live_maps):
-        with pytest.raises(ValueError, match="one output. Received: .* with 2"):
+        with pytest.raises(ValueError, match=r"one output. Received: .* with 2"):
             count(model)
 
 
