@@ -89,15 +89,16 @@ def opening(chapter, link):
     """What stands under a chapter's title, as Markdown made from its front matter."""
     meta = chapter.meta
     objectives = "\n".join(f"- {goal}" for goal in meta["objectives"])
-    needs = ", ".join(
+    known = ", ".join(
         f"[{Chapter(chapter.book / f'{slug}.md', chapter.book).title}](/book/{slug}.md)"
         for slug in meta["prerequisites"]
     )
+    needs = "; ".join(filter(None, (known, meta.get("needs"))))
     names = ", ".join(f"`{name}`" for name in meta["companion"])
     paper = f"\n\n**Paper.** {{cite:t}}`{meta['paper']}`" if meta.get("paper") else ""
     return (
         f"**You will be able to**\n\n{objectives}\n\n"
-        f"**You need first** {(needs or meta['needs']).rstrip('.')}.{paper}\n\n"
+        f"**You need first** {needs.rstrip('.')}.{paper}\n\n"
         f"**From the package** {names}\n\n"
         f"**Runs in** at most {CHAPTER_SECONDS} seconds on two processor cores.\n\n"
         f"{link}"

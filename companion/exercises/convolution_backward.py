@@ -112,6 +112,12 @@ def at_the_end(grad, kernel, shape, s):
     return back
 
 
+def exchanged(grad, kernel, shape, s):
+    """The kernel's two axes of channels exchanged where they are equally long."""
+    equal = kernel.shape[2] == kernel.shape[3]
+    return of_input(grad, kernel.swapaxes(2, 3) if equal else kernel, shape, s)
+
+
 def shared_out(grad, kernel, shape, s):
     """The mean over the windows in which a cell lies."""
     count = of_input(
@@ -136,6 +142,9 @@ INPUT_MISTAKES = {
     ),
     "Rows and columns of the kernel are exchanged: rotated is not transposed.": (
         lambda grad, kernel, shape, s: of_input(grad, kernel.swapaxes(0, 1), shape, s)
+    ),
+    "The channels are exchanged: the output's are summed over, the input's stay.": (
+        exchanged
     ),
     "Windows that overlap overwrite each other: their gradients add up.": (
         lambda grad, kernel, shape, s: scattered(

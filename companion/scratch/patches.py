@@ -46,7 +46,8 @@ def im2col(x, kernel_size, *, stride=1, padding="valid", dilation=1):
             [4, 8]]])
 
     Chellapilla, Puri and Simard 2006, "High performance convolutional neural networks
-    for document processing"; Jia et al. 2014, "Caffe", `im2col.cpp`, for the name.
+    for document processing". The name is that of a function of MATLAB, made common by
+    Jia et al. 2014, "Caffe", `im2col.cpp`.
     """
     x = _as_maps("x", x)
     out_size, pads, seen = place_taps(

@@ -80,7 +80,8 @@ def conv2d_transpose(
         output_padding: rows and columns added at the bottom and at the right, an
             integer or a pair, less than the stride. None means what Keras means: with
             "same" so many that the output has stride * n cells, with "valid" that it
-            has at least as many, else 0.
+            has at least as many, else 0. If it is given, with "same" and an even
+            kernel, Keras makes one cell less than the formula above.
         dilation: an integer or a pair, the step between kernel taps.
 
     Returns:

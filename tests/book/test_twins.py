@@ -12,7 +12,7 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from PIL import Image
 
 from book._kit import twins
-from book._kit.chapter import SETUP_CELL, Chapter, chapters
+from book._kit.chapter import SETUP_CELL, Chapter, chapters, opening
 from book._kit.names import plain
 from book._kit.notebook import read_alone
 from book._kit.repository import ROOT, colab_url, package_address, site_url
@@ -228,6 +228,13 @@ def test_jupyter_book_finds_the_outputs_in_its_cache(executed, tmp_path):
     page = read_myst_markdown_notebook(executed.path.read_text("utf8"))
     _, merged = get_cache(tmp_path).merge_match_into_notebook(page)
     assert printed(merged) == ["1234\n"]
+
+
+def test_what_is_needed_first_names_chapters_and_the_rest(source):
+    assert "first** nothing but Python." in opening(source, link="")
+    chapter = edited(source, "prerequisites: []", "prerequisites: [demo/page]")
+    both = "numbers that were counted](/book/demo/page.md); nothing but Python."
+    assert both in opening(chapter, link="")
 
 
 def test_unknown_constructs_never_reach_a_reader_raw(source):

@@ -272,7 +272,7 @@ EXERCISES = [
                 "Only the columns of the kernel",
             ),
             "taps transposed": (taps_transposed, "rotated is not transposed"),
-            "channels exchanged": (channels_exchanged, "of the values of case 1"),
+            "channels exchanged": (channels_exchanged, "The channels are exchanged"),
             "channels that do not fit": (
                 channels_exchanged_everywhere,
                 "ValueError: operands",
