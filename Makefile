@@ -18,8 +18,8 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export OPENBLAS_NUM_THREADS := 1
 
 # What `make test` runs side by side, one process each, the longest first.
-PARTS := test-models test-companion test-notebooks test-colab test-transplants test-jax \
-	test-site test-book lint
+PARTS := test-jax test-companion test-site test-notebooks test-models test-colab \
+	test-transplants test-book lint
 
 .PHONY: help book serve test notebooks html twins executed data bench lint lock wheel clean chromium \
 	try test-fast test-parity test-oldest test-package $(PARTS)
