@@ -1,9 +1,10 @@
 """Activation functions: what a unit makes of its sum, and the slope for the way back.
 
 A function of single numbers returns (y, slope), both shaped like `x`: the value, and
-its derivative. The backward pass is the product `grad * slope`. At a kink the slope is
-the left one, as TensorFlow chooses it. Functions that look at several numbers at once
-(softmax, PReLU, CReLU, maxout) come in pairs, `_forward` and `_backward`.
+its derivative. The backward pass is the product `grad * slope`. At a kink at zero the
+slope is the left one, and where `relu6` and its kin are cut off, the flat one.
+TensorFlow chooses the same, but for SELU. Functions that look at several numbers at
+once (softmax, PReLU, CReLU, maxout) come in pairs, `_forward` and `_backward`.
 """
 
 import math
@@ -127,7 +128,8 @@ def rrelu(x, rng=None, lower=1 / 8, upper=1 / 3):
     Args:
         x: numbers of any shape.
         rng: a NumPy generator for training, which draws a slope for each number; None
-            for the fixed slope (lower + upper) / 2.
+            for the fixed slope (lower + upper) / 2, as in PyTorch. The paper draws the
+            divisor, from 3 to 8, and then divides by its mean, 5.5: a slope of 0.18.
         lower, upper: the bounds of the uniform draw; 1/8 and 1/3 in PyTorch.
 
     Returns:
@@ -313,7 +315,7 @@ def h_swish(x):
 
 
 def gelu(x):
-    """Gate with the chance that a normal number is smaller: y = x P(Z <= x).
+    """Gate with the probability that a normal number is smaller: y = x P(Z <= x).
 
     With P the distribution function of N(0, 1) and p its density, y' = P + x p.
 
@@ -342,7 +344,7 @@ def gelu(x):
 
 
 def softmax_forward(x):
-    """Turn the scores of each row into chances: y_i = exp(x_i) / sum_j exp(x_j).
+    """Turn the scores of each row into probabilities: y_i = exp(x_i) / sum_j exp(x_j).
 
     The largest score of a row is subtracted first. This changes nothing, since
     numerator and denominator shrink alike, and keeps the exponentials below 1.
