@@ -37,7 +37,12 @@ MAKERS = {  # of layers for (height, width, 12)
     "TableConv2D": lambda: TableConv2D([(0, 11)], 3),
 }
 ANY_RANK = ("LocalResponseNormalization",)
-OTHERS = {"BatchNormalization", "DropPath", "RadialBasis"}  # of any or no channels
+OTHERS = {  # of any or no channels
+    "BatchNormalization",
+    "DropPath",
+    "NoisyBatchNormalization",
+    "RadialBasis",
+}
 
 
 def test_every_layer_of_images_is_here():
