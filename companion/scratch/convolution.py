@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from companion.arguments import integer, real_numbers
+from companion.arguments import integer
+from companion.scratch.patches import as_bias
 from companion.scratch.windows import (
     accumulator,
     as_feature_map,
@@ -71,7 +72,7 @@ def conv2d_forward(
             weights = kernel[i, j, :, filters]  # (c / g, f / g)
             y[..., filters] += seen @ weights
     if bias is not None:
-        y += _as_bias(bias, kernel.shape[3])
+        y += as_bias(bias, kernel.shape[3])
     return y.astype(x.dtype, copy=False)
 
 
@@ -160,13 +161,3 @@ def _as_kernel(kernel, channels, groups):
             f"Received: kernel.shape={kernel.shape}, C_in={channels}, groups={groups}"
         )
     return kernel
-
-
-def _as_bias(bias, filters):
-    bias = real_numbers("bias", bias)
-    if bias.shape != (filters,):
-        raise ValueError(
-            f"`bias` must have shape ({filters},), one value per filter. "
-            f"Received: bias.shape={bias.shape}"
-        )
-    return bias

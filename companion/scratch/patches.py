@@ -161,7 +161,7 @@ def conv_nd(x, kernel, bias=None, *, stride=1, padding="valid", dilation=1):
     weights = kernel.reshape(-1, kernel.shape[-1])
     y = patches.astype(accumulator(x.dtype), copy=False) @ weights
     if bias is not None:
-        y = y + _as_bias(bias, kernel.shape[-1])
+        y = y + as_bias(bias, kernel.shape[-1])
     return y.astype(x.dtype, copy=False)
 
 
@@ -202,6 +202,17 @@ def as_kernel(kernel, sides):
     return kernel
 
 
+def as_bias(bias, filters):
+    """Return `bias` after checking that it has one number for each filter."""
+    bias = real_numbers("bias", bias)
+    if bias.shape != (filters,):
+        raise ValueError(
+            f"`bias` must have shape ({filters},), one value per filter. "
+            f"Received: bias.shape={bias.shape}"
+        )
+    return bias
+
+
 def _as_maps(name, x):
     x = real_numbers(name, x)
     if x.ndim not in (3, 4, 5) or not x.size:
@@ -230,13 +241,3 @@ def _each_side(padding, count):
             f"Received: padding={padding!r}"
         )
     return tuple(padding)
-
-
-def _as_bias(bias, filters):
-    bias = real_numbers("bias", bias)
-    if bias.shape != (filters,):
-        raise ValueError(
-            f"`bias` must have shape ({filters},), one value per filter. "
-            f"Received: bias.shape={bias.shape}"
-        )
-    return bias
