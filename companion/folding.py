@@ -319,12 +319,14 @@ class _Copies:
 
 
 def _may_be_told(call):
-    """Whether a call is of a layer that has two modes, and names none of them."""
+    """Whether a call is of a layer, and names no mode of its own.
+
+    Keras takes `training` for any layer: one without modes may hold others with two.
+    """
     if not isinstance(call.operation, L.Layer):
         return False
-    signature = inspect.signature(call.operation.call)
-    given = signature.bind(*call.args, **call.kwargs).arguments.get("training")
-    return "training" in signature.parameters and given is None
+    named = inspect.signature(call.operation.call).bind_partial(*call.args).arguments
+    return call.kwargs.get("training", named.get("training")) is None
 
 
 def _check_normalization(node, calls):

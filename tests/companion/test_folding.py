@@ -252,6 +252,32 @@ def test_a_nested_model_passes_its_mode_on(training):
     assert_equal(once, folded)
 
 
+class InTraining(keras.layers.Layer):
+    """Adds one in training, and nothing otherwise."""
+
+    def call(self, x, training=None):
+        return x + 1 if training else x
+
+
+class WithoutModes(keras.layers.Layer):
+    """Its own `call` names no mode; the layer inside has two."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inside = InTraining()
+
+    def call(self, x):
+        return self.inside(x)
+
+
+@pytest.mark.parametrize("training", [None, False, True])
+def test_a_nested_model_passes_its_mode_through_a_layer_without_modes(training):
+    base = keras.Sequential([keras.Input((8, 9, 3)), conv(), WithoutModes()])
+    image = keras.Input((8, 9, 3))
+    model = keras.Model(image, bn()(base(image, training=training)))
+    assert_equal(scattered(model), fold_batch_norm(model))
+
+
 def test_a_mask_is_no_obstacle_to_the_copy():
     words = keras.Input((5,), dtype="int32")
     x = L.Embedding(20, 4, mask_zero=True)(words)

@@ -141,7 +141,7 @@ def test_search_finds(query, found, open_page):
 @every_page
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_no_serious_accessibility_violation(name, dark, open_page):
-    options = {"resultTypes": ["violations"]}  # no list of all that is well: half the time
+    options = {"resultTypes": ["violations"]}  # no list of what is well
     if dark:  # the same page in other colours
         options["runOnly"] = {"type": "tag", "values": ["cat.color"]}
     result = Axe().run(open_page(name, dark=dark), options=options).response
