@@ -149,8 +149,7 @@ class Drawing:
         first, last = columns.index(old.column), columns.index(new.column)
         if last < first:
             raise ValueError(
-                "Lines run down or to the right. "
-                f"Received: {new.name} from {old.name}"
+                f"Lines run down or to the right. Received: {new.name} from {old.name}"
             )
         return first if first == last else last - 1
 
@@ -167,9 +166,7 @@ class Drawing:
             taken = {
                 tracks[key]
                 for key in tracks
-                if key[0] == gap
-                and self.rows[key[1]] <= end
-                and spans[key] >= start
+                if key[0] == gap and self.rows[key[1]] <= end and spans[key] >= start
             }
             tracks[gap, old] = min(set(range(len(spans))) - taken)
         return tracks

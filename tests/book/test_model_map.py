@@ -1,5 +1,6 @@
 """The map of the field: its data, its drawing, and its table for notebooks."""
 
+import itertools
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -42,7 +43,7 @@ def corners(path):
 def pieces():
     for line in drawn().findall("path"):
         points = corners(line.get("d"))
-        yield from zip(points, points[1:], strict=False)
+        yield from itertools.pairwise(points)
 
 
 def test_every_network_leads_to_a_chapter():
@@ -94,7 +95,7 @@ def test_lines_of_different_networks_never_lie_on_each_other():
     spans = []
     for (old, _), line in zip(CHART.lines, drawn().findall("path"), strict=True):
         points = corners(line.get("d"))
-        for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
+        for (x1, y1), (x2, y2) in itertools.pairwise(points):
             if x1 == x2:
                 spans.append((x1, min(y1, y2), max(y1, y2), old))
     for number, (x, top, bottom, old) in enumerate(spans):

@@ -33,7 +33,7 @@ def test_by_dealing(batch):
 
 def test_a_batch_larger_than_the_set():
     assert iterations_per_epoch(5, 8) == 1
-    with pytest.raises(ValueError, match="must not be larger.*batch=8"):
+    with pytest.raises(ValueError, match=r"must not be larger.*batch=8"):
         iterations_per_epoch(5, 8, drop_remainder=True)
 
 
