@@ -186,6 +186,11 @@ class Drawing:
         return f"M{start:g} {y[0]:g}H{x:g}V{y[1]:g}H{end:g}"
 
 
+def small(name):
+    """A class for names that would not fit into their box."""
+    return ' class="long"' if len(name) > 13 else ""
+
+
 def svg(chart, address):
     """The map as an SVG element; `address` turns a chapter's slug into a link."""
     drawing = Drawing(chart)
@@ -218,6 +223,7 @@ def svg(chart, address):
             f'<a href="{escape(address(network.chapter))}">'
             f'<rect x="{x:g}" y="{y - HEIGHT / 2:g}" width="{BOX}" '
             f'height="{HEIGHT}" rx="4"/>'
-            f'<text x="{x + BOX / 2:g}" y="{y:g}">{escape(network.name)}</text></a>'
+            f'<text{small(network.name)} x="{x + BOX / 2:g}" y="{y:g}">'
+            f"{escape(network.name)}</text></a>"
         )
     return "\n".join([*parts, "</svg>"])

@@ -77,6 +77,14 @@ def test_no_box_lies_on_another_and_none_outside():
             assert apart
 
 
+def test_every_name_fits_into_its_box():
+    """Letters of a sans-serif are half as wide as the font is high, on average."""
+    for link in drawn().findall("a"):
+        text = link.find("text")
+        size = 10.5 if text.get("class") == "long" else 12
+        assert 0.55 * size * len(text.text) < float(link.find("rect").get("width"))
+
+
 def test_no_line_crosses_a_box():
     boxes = [box(link) for link in drawn().findall("a")]
     for (x1, y1), (x2, y2) in pieces():
