@@ -18,7 +18,7 @@ import yaml
 from book._kit.chapter import BOOK
 
 YEARS, BOX, GAP = 34, 90, 17  # widths: of the years, a network, the room for lines
-HEIGHT, STEP, HEAD = 26, 40, 22  # of a network, from one to the next, of the titles
+HEIGHT, STEP, HEAD = 28, 40, 22  # of a network, from one to the next, of the titles
 TRACK, PORT = 5, 4  # between two lines, and how far in and out lie from the middle
 NEEDED = {"name", "year", "column", "chapter"}
 
