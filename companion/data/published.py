@@ -68,7 +68,7 @@ DATASETS = {
         train=60000,
         test=10000,
         classes=tuple("0123456789"),
-        licence="CC BY-SA 3.0. LeCun, Bottou, Bengio and Haffner (1998)",
+        licence="CC BY-SA 3.0, (c) Yann LeCun and Corinna Cortes. LeCun et al. (1998)",
         md5={
             "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
             "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
