@@ -120,9 +120,11 @@ class Lowering:
             page = f"[Read this chapter as a page]({site_url(self.chapter.slug)})"
             yield from self._prose(opening(self.chapter, page).splitlines())
         elif name == "model-map":
+            chart = model_map.load()
             yield from model_map.table(
-                model_map.load(), lambda slug: self._address(f"/book/{slug}.md")
+                chart, lambda slug: self._address(f"/book/{slug}.md")
             )
+            yield from ["", model_map.sentence(chart)]
         elif name == "literalinclude":
             yield from ["```python", *self._source(argument, options), "```"]
         else:

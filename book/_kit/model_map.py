@@ -110,7 +110,7 @@ def sentence(chart):
         for network in chart.networks
         if network.ancestors
     ]
-    return f"Lines lead to each network from those it starts from: {'; '.join(parts)}."
+    return f"Networks take up ideas of earlier ones: {'; '.join(parts)}."
 
 
 class Drawing:

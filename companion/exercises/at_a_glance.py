@@ -15,9 +15,9 @@ def check_deal(deal):
     """Name the mistake in a function that deals a training set out in batches.
 
     Args:
-        deal: function `(n, b, rng)` that returns one epoch: a list of arrays, which
-            hold the numbers 0 to n - 1 in an order drawn with the NumPy generator
-            `rng`, b in each, and in the last what is left.
+        deal: function `(n, b, rng)` that returns one epoch: a list of arrays, or of
+            lists, which hold the numbers 0 to n - 1 in an order drawn with the NumPy
+            generator `rng`, b in each, and in the last what is left.
 
     Raises:
         ConformanceError: names the mistake.
@@ -139,3 +139,25 @@ def check_generator(deal, given):
     again = whole(deal, 400, 20, np.random.default_rng(1))
     same = np.array_equal(first, again)
     expect(same, "Equal generators deal differently.")
+
+
+@register(
+    CHECKS,
+    "Draw the order over all n numbers; a buffer that is smaller than the set mixes "
+    "only what is near.",
+    needs=("runs", "everyone", "sizes", "order", "generator"),
+)
+def check_neighbours(deal, given):
+    """Neighbours of the set come no nearer to each other than any two examples."""
+    n, b, epochs = 400, 20, 50
+    rng = np.random.default_rng(2)
+    places = [np.argsort(whole(deal, n, b, rng)) for _ in range(epochs)]
+    near = np.mean([np.abs(np.diff(place)) < b for place in places])
+    # Of n (n - 1) pairs of places, (b - 1) (2n - b) lie so near.
+    uniform = (b - 1) * (2 * n - b) / (n * (n - 1))
+    observed = (
+        f"In {epochs} epochs of n = {n}, b = {b} example i + 1 comes less than b "
+        f"places from example i in {near:.0%} of the cases, in a random order in "
+        f"{uniform:.0%}."
+    )
+    expect(0.06 < near < 0.14, observed)

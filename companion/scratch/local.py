@@ -10,7 +10,7 @@ def local2d_forward(x, kernels, bias=None):
     """Look at the map through small windows, with other weights at each of them.
 
     A convolution without its second idea: a unit sees a window of k x k cells, as in
-    `conv2d_forward`, but no two units share a weight. So the layer does not follow a
+    `conv2d_forward`, but no two places share a weight. So the layer does not follow a
     picture that moves, and has as many kernels as places. With equal kernels at all
     places it is a convolution.
 
@@ -36,7 +36,8 @@ def local2d_forward(x, kernels, bias=None):
     >>> local2d_forward(x, kernels).ravel()
     array([ 3., 13.])
 
-    LeCun 1989, "Generalization and network design strategies", network Net-3.
+    LeCun 1989, "Generalization and network design strategies", network Net-3, whose
+    windows are two cells apart.
     """
     x = as_feature_map(x, "x")
     kernels = real_numbers("kernels", kernels)

@@ -107,6 +107,50 @@ def batches_shuffled(n, b, rng):
     return full + batches[n // b :]
 
 
+def cut(order, b):
+    return [order[i : i + b] for i in range(0, len(order), b)]
+
+
+def rotated(n, b, rng):
+    return cut(np.roll(np.arange(n), rng.integers(n)), b)
+
+
+def two_swapped(n, b, rng):
+    order = np.arange(n)
+    if n > 1:
+        i, j = rng.choice(n, size=2, replace=False)
+        order[[i, j]] = order[[j, i]]
+    return cut(order, b)
+
+
+def blocks_shuffled(n, b, rng):
+    blocks = [range(i, min(i + 4 * b, n)) for i in range(0, n, 4 * b)]
+    order = [
+        i for k in rng.permutation(len(blocks)) for i in rng.permutation(blocks[k])
+    ]
+    return cut(np.array(order), b)
+
+
+def fixed_stride(n, b, rng):
+    """Steps of 7 from a random start, or of 5 where 7 divides n."""
+    step = 7 if n % 7 else 5
+    return cut((rng.integers(n) + step * np.arange(n)) % n, b)
+
+
+def buffered(size):
+    def shuffle_buffer(n, b, rng):
+        """Give out one of the next `size` examples, as a buffered shuffle does."""
+        order, coming, buffer = [], iter(range(n)), []
+        for number in coming:
+            buffer.append(number)
+            if len(buffer) == size:
+                order.append(buffer.pop(rng.integers(size)))
+        rest = rng.permutation(np.array(buffer, int))
+        return cut(np.array([*order, *rest], int), b)
+
+    return shuffle_buffer
+
+
 def fixed_seed(n, b, rng):
     return with_slices(n, b, np.random.default_rng(0))
 
@@ -176,6 +220,12 @@ EXERCISES = [
             "one batch": (one_batch, "the batches have [12]"),
             "each batch shuffled": (inside_shuffled, "Only the inside of each batch"),
             "batches shuffled": (batches_shuffled, "Only the batches are shuffled"),
+            "rotated": (rotated, "Draw the order over all n numbers"),
+            "two swapped": (two_swapped, "a random order in 9%"),
+            "blocks shuffled": (blocks_shuffled, "Draw the order over all n numbers"),
+            "a fixed stride": (fixed_stride, "Draw the order over all n numbers"),
+            "a buffer of 50": (buffered(50), "a buffer that is smaller than the set"),
+            "a buffer of 100": (buffered(100), "a buffer that is smaller than the set"),
             "a fixed seed": (fixed_seed, "Two epochs have the same order"),
             "another generator": (own_generator, "Equal generators deal differently"),
             "floats": (floats, "A batch holds no integers"),
