@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 import yaml
 
-from book._kit import model_map
+from book._kit import lower, model_map
 from book._kit.chapter import BOOK, chapters
 
 CHART = model_map.load()
@@ -170,3 +170,11 @@ def test_a_line_to_the_left_is_refused(tmp_path):
     path = changed(tmp_path, last, column="One path")
     with pytest.raises(ValueError, match="down or to the right"):
         model_map.svg(model_map.load(path), address)
+
+
+def test_a_notebook_gets_the_lines_in_words():
+    (chapter,) = [each for each in chapters() if each.slug == "start/at_a_glance"]
+    text = lower.Lowering(chapter, {}).lower("```{model-map}\n```")
+    last = text.splitlines()[-1]
+    assert text.startswith("| Year |") and last == model_map.sentence(CHART)
+    assert "Inception-ResNet from Inception v3 and ResNet" in last
