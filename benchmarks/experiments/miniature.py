@@ -125,18 +125,28 @@ def halved(images):
 
 
 def train_to_zero(
-    network, x, y, epochs, rate, batch=100, optimizer=None, test=None, compiled=False
+    network,
+    x,
+    y,
+    epochs,
+    rate,
+    batch=100,
+    optimizer=None,
+    test=None,
+    compiled=False,
+    loss=None,
 ):
     """Train a network of logits; the rate falls to zero along a cosine.
 
-    With a pair `test` the history holds its accuracy after each epoch.
+    With a pair `test` the history holds its accuracy after each epoch. The loss is the
+    cross-entropy, if no other is given.
     `compiled` lets Keras use XLA: worth its time for few and long trainings only.
     """
     steps = epochs * -(-len(x) // batch)
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
     network.compile(
         (optimizer or keras.optimizers.Adam)(schedule),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         jit_compile="auto" if compiled else False,
     )

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from pybtex.database import parse_file
 
-from book._kit import glossary
+from book._kit import glossary, model_map
 from book._kit.chapter import is_chapter, opening
 from book._kit.facts import facts, render, split_quote
 from book._kit.outline import EQUATION, FENCE, OF_EXERCISES, until_closed
 from book._kit.repository import ROOT, colab_url, site_url
 
 ADMONITIONS = ("note", "tip", "warning", "important", "seealso", "admonition")
-DIRECTIVES = (*ADMONITIONS, *OF_EXERCISES, "literalinclude", "opening")
+DIRECTIVES = (*ADMONITIONS, *OF_EXERCISES, "literalinclude", "model-map", "opening")
 ROLES = (
     "cite:p", "cite:t", "doc", "eq", "glue:text", "numref", "ref", "term",
 )  # fmt: skip
@@ -119,6 +119,12 @@ class Lowering:
         if name == "opening":
             page = f"[Read this chapter as a page]({site_url(self.chapter.slug)})"
             yield from self._prose(opening(self.chapter, page).splitlines())
+        elif name == "model-map":
+            chart = model_map.load()
+            yield from model_map.table(
+                chart, lambda slug: self._address(f"/book/{slug}.md")
+            )
+            yield from ["", model_map.sentence(chart)]
         elif name == "literalinclude":
             yield from ["```python", *self._source(argument, options), "```"]
         else:

@@ -10,7 +10,7 @@ from sphinx.domains.std import make_glossary_term
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from book._kit import claims, glossary, questions
+from book._kit import claims, glossary, model_map, questions
 from book._kit.chapter import Chapter, chapters, opening
 from book._kit.facts import facts, render, split_quote
 from book._kit.repository import (
@@ -419,6 +419,34 @@ def chinese_line(text):
     return nodes.paragraph("", "", chinese(text))
 
 
+class MapOfNetworks(nodes.General, nodes.Element):
+    """The map of the field, whose links depend on the page that it stands on."""
+
+
+def draw_map(writer, node):
+    builder = writer.builder
+
+    def address(slug):
+        return builder.get_relative_uri(builder.current_docname, f"book/{slug}")
+
+    writer.body.append(model_map.svg(node["chart"], address))
+    raise nodes.SkipNode
+
+
+class ModelMap(Generated):
+    """Networks by year, each a link to its chapter, with lines to their ancestors."""
+
+    def run(self):
+        path = self.book / "map.yml"
+        self.env.note_dependency(str(path))
+        chart = model_map.load(path)
+        for network in chart.networks:
+            if f"book/{network.chapter}" not in self.env.found_docs:
+                message = f"the map leads to {network.chapter}, which is no page"
+                logger.warning(message, location=self.get_location(), type="map")
+        return [MapOfNetworks(chart=chart)]
+
+
 class Opening(Generated):
     """What stands under a chapter's title: aims, prerequisites, paper, Colab."""
 
@@ -467,6 +495,8 @@ def setup(app):
     app.add_directive("questions", Questions)
     app.add_node(Fold, html=(open_fold, close_fold))
     app.add_node(FoldTitle, html=(open_title, close_title))
+    app.add_node(MapOfNetworks, html=(draw_map, None))
+    app.add_directive("model-map", ModelMap)
     app.add_directive("opening", Opening)
     app.connect("config-inited", name_the_repository)
     app.connect("builder-inited", warn_of_data)

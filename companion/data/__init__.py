@@ -3,7 +3,7 @@
 A chapter asks for the first images of a data set. Where they come from never changes
 what they are: an array is returned only if, written in the published file format, it
 has the published checksum. The first 5000 training and 1000 test images of
-Fashion-MNIST travel with the package, so they need no network.
+Fashion-MNIST and of MNIST travel with the package, so they need no network.
 
 >>> from companion import data
 >>> images = data.load("fashion_mnist", train=4000, test=1000)
@@ -21,7 +21,13 @@ from typing import NamedTuple
 import numpy as np
 
 from companion.data.photographs import is_whole, photograph
-from companion.data.published import DATASETS, SAMPLE_TEST, SAMPLE_TRAIN, look_up
+from companion.data.published import (
+    DATASETS,
+    SAMPLE_SHA256,
+    SAMPLE_TEST,
+    SAMPLE_TRAIN,
+    look_up,
+)
 from companion.data.sources import (
     LOCAL,
     download,
@@ -89,7 +95,7 @@ def load(name, train=None, test=None):
     train = check_count(published, "train", train)
     test = check_count(published, "test", test)
     sources = [*LOCAL, ("official download", download)]
-    if name == "fashion_mnist" and train <= SAMPLE_TRAIN and test <= SAMPLE_TEST:
+    if name in SAMPLE_SHA256 and train <= SAMPLE_TRAIN and test <= SAMPLE_TEST:
         sources = [("bundled sample", read_sample), *sources]
     arrays, source = first_intact(name, sources)
     if source == "official download":

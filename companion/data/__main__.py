@@ -10,6 +10,7 @@ import numpy as np
 from companion.data import load
 from companion.data.published import (
     DATASETS,
+    SAMPLE_SHA256,
     SAMPLE_TEST,
     SAMPLE_TRAIN,
     look_up,
@@ -39,16 +40,20 @@ def fetch(name):
     return source
 
 
-def write_sample(path):
-    """Write the bundled sample from the complete, verified Fashion-MNIST."""
-    x_train, y_train, x_test, y_test, *_ = load("fashion_mnist")
+def write_sample(name, path):
+    """Write the bundled sample of a data set, from the complete, verified one."""
+    if name not in SAMPLE_SHA256:
+        raise ValueError(
+            f"Samples are those of {', '.join(SAMPLE_SHA256)}. Received: name={name!r}"
+        )
+    x_train, y_train, x_test, y_test, *_ = load(name)
     arrays = [
         x_train[:SAMPLE_TRAIN],
         y_train[:SAMPLE_TRAIN],
         x_test[:SAMPLE_TEST],
         y_test[:SAMPLE_TEST],
     ]
-    write_npz(Path(path), verify_sample(arrays), savez=np.savez_compressed)
+    write_npz(Path(path), verify_sample(name, arrays), savez=np.savez_compressed)
 
 
 def main(arguments=None):
@@ -58,12 +63,15 @@ def main(arguments=None):
     )
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(DATASETS))
     parser.add_argument(
-        "--write-sample", metavar="PATH", help="write the bundled sample to PATH"
+        "--write-sample",
+        metavar="PATH",
+        help="write the bundled sample of the first name (fashion_mnist) to PATH",
     )
     options = parser.parse_args(arguments)
     try:
         if options.write_sample:
-            write_sample(options.write_sample)
+            name = options.names[0] if options.names else "fashion_mnist"
+            write_sample(name, options.write_sample)
             return
         names = options.names or list(DATASETS)
         for name in names:

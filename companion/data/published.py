@@ -68,7 +68,7 @@ DATASETS = {
         train=60000,
         test=10000,
         classes=tuple("0123456789"),
-        licence="CC BY-SA 3.0. LeCun, Bottou, Bengio and Haffner (1998)",
+        licence="CC BY-SA 3.0, (c) Yann LeCun and Corinna Cortes. LeCun et al. (1998)",
         md5={
             "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
             "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
@@ -122,16 +122,24 @@ CIFAR_ARCHIVE_SHA256 = (
     "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
 )
 
-# The hashes are those of slices of the published Fashion-MNIST files, for x_train
+# The hashes are those of slices of the published files, for x_train
 # `tail -c +17 train-images-idx3-ubyte | head -c 3920000 | sha256sum`
 # (x_test: 784000; labels: +9, and 5000 or 1000).
-SAMPLE = Path(__file__).parents[1] / "sample" / "fashion_mnist.npz"
+SAMPLES = Path(__file__).parents[1] / "sample"
 SAMPLE_TRAIN, SAMPLE_TEST = 5000, 1000
 SAMPLE_SHA256 = {
-    "x_train": "29c8d9f398a29fc328af7ba681dfc3bd86ec4075b43ba2ff985128028b9b3f00",
-    "y_train": "4e4631c48d94add2f9bebe6a9bd67ebbd633b278f520428e19d7b21f84506ed0",
-    "x_test": "8d46efb2efae7259de048298adb99140d06082b91c430833a54d7ce30f21c9c9",
-    "y_test": "86fea14d645de73ec2f8e0e859add59c557ccdf73e3e419692220b128c15ec47",
+    "fashion_mnist": {
+        "x_train": "29c8d9f398a29fc328af7ba681dfc3bd86ec4075b43ba2ff985128028b9b3f00",
+        "y_train": "4e4631c48d94add2f9bebe6a9bd67ebbd633b278f520428e19d7b21f84506ed0",
+        "x_test": "8d46efb2efae7259de048298adb99140d06082b91c430833a54d7ce30f21c9c9",
+        "y_test": "86fea14d645de73ec2f8e0e859add59c557ccdf73e3e419692220b128c15ec47",
+    },
+    "mnist": {
+        "x_train": "a853ca5da5c224d531837eaa3fe56ac036778bb2fdfad445143b5b7d4ec1c739",
+        "y_train": "4263f048ea43702387ef1c8494b59e785853c0410e9770600d50f541a6fee264",
+        "x_test": "f8f3c5a608a9f7d4bd5e9d69b90c53932b8b99371d9db26121b42f62f3abcd56",
+        "y_test": "d14ba0a1a3818edefa35518ed001ece84b7ac0eabe9394551c73928493175d3f",
+    },
 }
 
 
@@ -172,9 +180,10 @@ def verify(name, arrays, where):
     return arrays
 
 
-def verify_sample(arrays):
-    """Return the arrays if they are the first images of Fashion-MNIST."""
-    for array, (which, expected) in zip(arrays, SAMPLE_SHA256.items(), strict=True):
+def verify_sample(name, arrays):
+    """Return the arrays if they are the first images of the data set."""
+    hashes = SAMPLE_SHA256[name].items()
+    for array, (which, expected) in zip(arrays, hashes, strict=True):
         found = hashlib.sha256(array.tobytes()).hexdigest()
         if found != expected:
             raise ValueError(

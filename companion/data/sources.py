@@ -22,9 +22,9 @@ from companion.data.published import (
     CIFAR_BATCHES,
     DATASETS,
     IDX_FILES,
-    SAMPLE,
     SAMPLE_TEST,
     SAMPLE_TRAIN,
+    SAMPLES,
     verify,
     verify_archive,
     verify_sample,
@@ -57,7 +57,8 @@ def first_intact(name, sources):
         f"Tried:\n{tried}\n"
         f"Fetch it once, with a network, by `python -m companion.data {name}` or "
         f"`make data`.\nThe first {SAMPLE_TRAIN} training and {SAMPLE_TEST} test "
-        "images of Fashion-MNIST come with the companion and need no network: "
+        "images of Fashion-MNIST and of MNIST come with the companion and need no "
+        "network: "
         f'load("fashion_mnist", train={SAMPLE_TRAIN}, test={SAMPLE_TEST}).'
     )
 
@@ -105,7 +106,7 @@ def read_npz(path):
 
 def read_sample(name):
     try:
-        return verify_sample(read_npz(SAMPLE))
+        return verify_sample(name, read_npz(SAMPLES / f"{name}.npz"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{error}. Install the companion again") from error
 

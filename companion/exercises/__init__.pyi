@@ -4,6 +4,7 @@ from .activations import check_prelu_backward as check_prelu_backward
 from .adaptive_optimizers import check_adam as check_adam
 from .alexnet import check_lrn as check_lrn
 from .alexnet import check_top_k_error as check_top_k_error
+from .at_a_glance import check_deal as check_deal
 from .batch_normalization import check_batch_norm as check_batch_norm
 from .convolution import check_symmetric_padding as check_symmetric_padding
 from .convolution_backward import check_input_gradient as check_input_gradient

@@ -26,6 +26,7 @@ from .convolution import conv2d_backward as conv2d_backward
 from .convolution import conv2d_forward as conv2d_forward
 from .dense import dense_backward as dense_backward
 from .dense import dense_forward as dense_forward
+from .epochs import iterations_per_epoch as iterations_per_epoch
 from .gradient import numerical_gradient as numerical_gradient
 from .initialization import fans as fans
 from .initialization import glorot_normal as glorot_normal
@@ -34,6 +35,7 @@ from .initialization import lecun_normal as lecun_normal
 from .initialization import normal_moments as normal_moments
 from .initialization import orthogonal as orthogonal
 from .initialization import signal_sizes as signal_sizes
+from .local import local2d_forward as local2d_forward
 from .matrices import conv_matrix as conv_matrix
 from .patches import col2im as col2im
 from .patches import conv_nd as conv_nd

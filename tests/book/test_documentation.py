@@ -1,6 +1,7 @@
 """What README and the first pages tell people to type works as written."""
 
 import re
+import tomllib
 
 import pytest
 
@@ -43,3 +44,22 @@ def test_make_alone_lists_the_commands():
     assert re.search(r"^help:", makefile, re.M)
     first = re.search(r"^([a-z-]+):(?!=)", makefile, re.M)[1]
     assert first == "help"
+
+
+def test_bundled_pictures_keep_the_licences_of_their_makers():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]
+    notices = [ROOT / name for name in project["license-files"]]
+    said = {notice: notice.read_text("utf8") for notice in notices}
+    for kind, folder in (("*.npz", "sample"), ("*.jpg", "data")):
+        for file in (ROOT / "companion" / folder).glob(kind):
+            beside = [text for at, text in said.items() if at.parent == file.parent]
+            assert any(file.name in text for text in beside), file.name
+    code = {"Apache-2.0"}
+    assert set(project["license"].split(" AND ")) == code | {
+        "MIT",
+        "CC-BY-SA-3.0",
+        "CC0-1.0",
+    }
+    for page in ("LICENSE-TEXT", "README.md", "book/how_to_use.md", "CONTRIBUTING.md"):
+        text = (ROOT / page).read_text("utf8").replace("-", " ")
+        assert "CC BY SA 3.0" in " ".join(text.split()), page

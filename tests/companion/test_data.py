@@ -45,7 +45,7 @@ def miniature_arrays(name):
             rng.integers(0, 256, (TEST, 32, 32, 3), dtype=np.uint8),
             rng.integers(0, 10, TEST, dtype=np.uint8),
         )
-    with np.load(published.SAMPLE) as sample:
+    with np.load(published.SAMPLES / "fashion_mnist.npz") as sample:
         return (
             sample["x_train"][:TRAIN],
             sample["y_train"][:TRAIN],
@@ -274,12 +274,39 @@ def test_sample_shapes_labels_and_licence():
     assert images.y_test[:10].tolist() == [9, 2, 1, 1, 6, 1, 4, 6, 5, 7]
     assert images.classes[9] == "Ankle boot"
     assert "MIT" in images.licence and "Zalando" in images.licence
-    notice = (published.SAMPLE.parent / "LICENSE").read_text()
+    notice = (published.SAMPLES / "LICENSE").read_text()
     assert "Copyright (c) 2017 Zalando SE" in notice
     assert repr(images) == (
         "Fashion-MNIST: 4000 training and 1000 test images, 28 x 28 x 1, "
         "from bundled sample"
     )
+
+
+def test_the_sample_of_digits_is_the_beginning_of_the_published_files():
+    """Hashes as above, of the files whose MD5 `companion.data.published` lists."""
+    expected = {
+        "x_train": "a853ca5da5c224d531837eaa3fe56ac036778bb2fdfad445143b5b7d4ec1c739",
+        "y_train": "4263f048ea43702387ef1c8494b59e785853c0410e9770600d50f541a6fee264",
+        "x_test": "f8f3c5a608a9f7d4bd5e9d69b90c53932b8b99371d9db26121b42f62f3abcd56",
+        "y_test": "d14ba0a1a3818edefa35518ed001ece84b7ac0eabe9394551c73928493175d3f",
+    }
+    digits = data.load("mnist", train=5000, test=1000)
+    assert digits.source == "bundled sample"
+    found = {
+        which: hashlib.sha256(getattr(digits, which).tobytes()).hexdigest()
+        for which in expected
+    }
+    assert found == expected
+    # The first labels, as printed by many public tutorials on MNIST.
+    assert digits.y_train[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert digits.y_test[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    notice = (published.SAMPLES / "LICENSE").read_text()
+    assert "Yann LeCun and Corinna Cortes" in notice and "3.0" in notice
+
+
+def test_a_data_set_without_a_sample_is_refused():
+    with pytest.raises(SystemExit, match=r"Samples are those of .*cifar10"):
+        command.main(["cifar10", "--write-sample", "nowhere.npz"])
 
 
 def test_a_smaller_request_is_a_prefix_and_may_be_changed():
@@ -308,22 +335,22 @@ def test_sample_needs_no_network_and_writes_nothing(monkeypatch, tmp_path):
     [
         ("x_test", "x_test has SHA-256"),
         ("y_train", "y_train has SHA-256"),
-        ("truncated", "sample.npz is damaged"),
-        ("empty", "sample.npz is damaged"),
+        ("truncated", "fashion_mnist.npz is damaged"),
+        ("empty", "fashion_mnist.npz is damaged"),
         ("missing", "No such file"),
     ],
 )
 def test_damaged_sample_is_refused(damage, message, monkeypatch, tmp_path):
-    damaged = tmp_path / "sample.npz"
+    damaged = tmp_path / "fashion_mnist.npz"
     if damage in sources.ARRAYS:
-        with np.load(published.SAMPLE) as sample:
+        with np.load(published.SAMPLES / "fashion_mnist.npz") as sample:
             arrays = dict(sample)
         arrays[damage].flat[500] ^= 1
         np.savez(damaged, **arrays)
     elif damage != "missing":
-        content = published.SAMPLE.read_bytes()
+        content = (published.SAMPLES / "fashion_mnist.npz").read_bytes()
         damaged.write_bytes(content[:100000] if damage == "truncated" else b"")
-    monkeypatch.setattr(sources, "SAMPLE", damaged)
+    monkeypatch.setattr(sources, "SAMPLES", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"bundled sample: .*again") as refusal:
         data.load("fashion_mnist", train=10, test=10)
     assert message in str(refusal.value)
@@ -332,15 +359,15 @@ def test_damaged_sample_is_refused(damage, message, monkeypatch, tmp_path):
 def test_damaged_sample_gives_way_to_an_intact_source(miniature, monkeypatch, tmp_path):
     put(tmp_path / "debian", keras_files("fashion_mnist"))
     monkeypatch.setattr(data, "SAMPLE_TRAIN", 5000)
-    monkeypatch.setattr(sources, "SAMPLE", tmp_path / "sample.npz")
-    (tmp_path / "sample.npz").write_bytes(b"not a zip file")
+    monkeypatch.setattr(sources, "SAMPLES", tmp_path)
+    (tmp_path / "fashion_mnist.npz").write_bytes(b"not a zip file")
     with pytest.warns(UserWarning, match=r"Debian package, not from bundled sample"):
         images = data.load("fashion_mnist")
     assert_miniature(images, "Debian package")
 
 
 def test_sample_can_be_rebuilt(monkeypatch, tmp_path):
-    with np.load(published.SAMPLE) as sample:
+    with np.load(published.SAMPLES / "fashion_mnist.npz") as sample:
         beginning = [sample[which] for which in sources.ARRAYS]
     complete = [np.concatenate([array, array[:7]]) for array in beginning]
     monkeypatch.setattr(command, "load", lambda name: (*complete, "classes", name))

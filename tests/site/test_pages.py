@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from PIL import Image
 
+from book._kit import model_map
 from book._kit.api import rooms
 from book._kit.repository import ROOT, repository
 
@@ -158,6 +159,24 @@ def test_no_serious_accessibility_violation(name, dark, open_page):
 def test_long_numbers_of_tables_have_separators(name):
     cells = [cell.get_text() for cell in soup(name).select("article td")]
     assert [cell for cell in cells if re.search(r"(?<![\w.,])\d{5,}(?!\w)", cell)] == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_map_is_links_that_one_can_read_and_reach(dark, open_page):
+    page = open_page("book/start/at_a_glance.html", width=360, dark=dark)
+    links = page.locator("svg.model-map a")
+    assert links.count() == len(model_map.load().networks)
+    for link in links.all():
+        box, text = link.bounding_box(), link.locator("text").bounding_box()
+        assert box["height"] >= 24 and text["width"] <= box["width"]
+    links.first.focus()
+    assert page.evaluate("document.activeElement.textContent") == "LeNet-5"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "AlexNet"
+    width = page.evaluate(
+        "getComputedStyle(document.activeElement.querySelector('rect')).strokeWidth"
+    )
+    assert width == "3px"
 
 
 def test_every_public_name_has_its_entry():
