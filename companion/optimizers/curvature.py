@@ -7,12 +7,16 @@ from companion.optimizers.arguments import as_parameters
 
 
 def largest_curvature(gradient, theta, steps=30, epsilon=1e-4, seed=0):
-    """Estimate the eigenvalue of the Hessian that is largest in size.
+    """Estimate the largest eigenvalue of the Hessian, which limits the step size.
 
     Power iteration: a random direction v is replaced by H v, again and again, and turns
-    towards the eigenvector of the largest eigenvalue. H v needs no Hessian:
+    towards the eigenvector of the eigenvalue that is largest in size. H v needs no
+    Hessian:
 
         H v = (gradient(theta + epsilon v) - gradient(theta - epsilon v)) / 2 epsilon
+
+    Should that eigenvalue be negative, all are raised by its size and the iteration is
+    repeated: what was largest then is largest in size too.
 
     Args:
         gradient: function of the parameters that returns the gradient there.
@@ -22,8 +26,7 @@ def largest_curvature(gradient, theta, steps=30, epsilon=1e-4, seed=0):
         seed: decides the first direction.
 
     Returns:
-        The eigenvalue with its sign, a float. Before the iteration has settled it is
-        too small in size.
+        The eigenvalue, a float. Before the iteration has settled it is too small.
 
     Raises:
         ValueError: if `gradient` is no function, `steps` no positive integer, `epsilon`
@@ -45,14 +48,26 @@ def largest_curvature(gradient, theta, steps=30, epsilon=1e-4, seed=0):
         )
     theta, steps = as_parameters("theta", theta), integer("steps", steps)
     epsilon = number("epsilon", epsilon, above=0)
-    v = np.random.default_rng(seed).normal(size=theta.shape)
+
+    def bent(v):
+        ahead, behind = gradient(theta + epsilon * v), gradient(theta - epsilon * v)
+        return (np.asarray(ahead) - np.asarray(behind)) / (2 * epsilon)
+
+    first = np.random.default_rng(seed).normal(size=theta.shape)
+    value = _iterate(bent, first, steps)
+    if value >= 0:
+        return value
+    return value + _iterate(lambda v: bent(v) - value * v, first, steps)
+
+
+def _iterate(product, v, steps):
+    """The eigenvalue that is largest in size, of the matrix behind `product`."""
     value = 0.0
     for _ in range(steps):
         length = np.sqrt((v**2).sum())
         if length == 0:
             return 0.0
         v = v / length
-        ahead, behind = gradient(theta + epsilon * v), gradient(theta - epsilon * v)
-        bent = (np.asarray(ahead) - np.asarray(behind)) / (2 * epsilon)
-        value, v = float((v * bent).sum()), bent
+        longer = product(v)
+        value, v = float((v * longer).sum()), longer
     return value

@@ -11,10 +11,10 @@ def test_finds_the_largest_eigenvalue_of_a_quadratic():
     assert found == pytest.approx(np.linalg.eigvalsh(hessian)[-1], rel=1e-6)
 
 
-def test_keeps_the_sign_of_the_one_that_is_largest_in_size():
-    h = np.array([2.0, -3.0])
-    found = largest_curvature(lambda w: h * w, np.zeros(2), steps=100)
-    assert found == pytest.approx(-3)
+@pytest.mark.parametrize("h", [[2.0, -3.0], [2.0, -1.0], [-2.0, -3.0]])
+def test_a_negative_one_that_is_larger_in_size_does_not_count(h):
+    found = largest_curvature(lambda w: np.array(h) * w, np.zeros(2), steps=100)
+    assert found == pytest.approx(h[0])
 
 
 def test_second_derivative_of_a_curve_and_any_shape():
