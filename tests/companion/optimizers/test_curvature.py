@@ -7,13 +7,13 @@ from companion.optimizers import largest_curvature
 def test_finds_the_largest_eigenvalue_of_a_quadratic():
     half = np.random.default_rng(0).normal(size=(6, 4))
     hessian = half.T @ half
-    found = largest_curvature(lambda w: hessian @ w, np.ones(4), steps=200)
+    found = largest_curvature(lambda w: hessian @ w, np.ones(4), steps=4)
     assert found == pytest.approx(np.linalg.eigvalsh(hessian)[-1], rel=1e-6)
 
 
 @pytest.mark.parametrize("h", [[2.0, -3.0], [2.0, -1.0], [-2.0, -3.0]])
 def test_a_negative_one_that_is_larger_in_size_does_not_count(h):
-    found = largest_curvature(lambda w: np.array(h) * w, np.zeros(2), steps=100)
+    found = largest_curvature(lambda w: np.array(h) * w, np.zeros(2))
     assert found == pytest.approx(h[0])
 
 
