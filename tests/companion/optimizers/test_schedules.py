@@ -59,7 +59,7 @@ def test_plateau_equals_the_callback_of_keras():
     losses = [3.0, 2.0, 2.0, 1.9995, 1.99993, 2.5, 1.0, 1.2, math.nan, 1.1, 0.5, 0.5]
     network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     network.compile(keras.optimizers.SGD(0.5), "mse")
-    callback = keras.callbacks.ReduceLROnPlateau("loss", 0.5, patience=2, verbose=0)
+    callback = keras.callbacks.ReduceLROnPlateau("loss", 0.5, 2, mode="min")
     callback.set_model(network)
     callback.on_train_begin()
     plateau, found, expected = Plateau(0.5, factor=0.5, patience=2), [], []
