@@ -109,7 +109,7 @@ def check_machine_noise(function):
     >>> try:
     ...     check_machine_noise(estimate(per="batch"))
     ... except AssertionError as error:
-    ...     print(str(error)[-59:])
+    ...     print(str(error)[-60:])
     This counts in batches of b: the noise scale is in examples.
 
     Source: McCandlish et al., "An empirical model of large-batch training" (arXiv
