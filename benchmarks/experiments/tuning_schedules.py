@@ -5,7 +5,7 @@ pictures of Fashion-MNIST at half their side by Nesterov's momentum in batches o
 Each schedule of `companion.optimizers` is tried at seven rates, for two lengths of
 training.
 
-    python benchmarks/experiments/tuning_schedules.py          four minutes of one core
+    python benchmarks/experiments/tuning_schedules.py          five minutes of one core
 
 writes `companion/results/tuning_schedules.json`: the loss on all training pictures
 after every epoch, `null` where it is no number any more, and the test error at the end.
@@ -37,6 +37,7 @@ SHAPES = {  # rate at a step, of so many in all
         t, rate, [round(0.5 * steps), round(0.75 * steps)]
     ),
     "exponential": lambda t, rate, steps: exponential_decay(t, rate, steps, 0.01),
+    "exponential, to a tenth": lambda t, rate, steps: exponential_decay(t, rate, steps),
     "cosine": cosine_decay,
     "warm-up and cosine": lambda t, rate, steps: cosine_decay(
         t, rate, steps, round(0.1 * steps)

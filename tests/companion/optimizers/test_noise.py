@@ -48,6 +48,11 @@ def test_the_ratio_of_means_is_not_the_mean_of_ratios():
     assert not abs(np.mean(each) - expected) < 0.5 * expected
 
 
+def test_the_examples_are_the_whole_population():
+    """Divided by n: with n - 1 it would be one half."""
+    assert noise_scale([[1.0], [3.0]]) == 0.25
+
+
 def test_shapes_and_constants_do_not_matter():
     gradients = np.random.default_rng(1).normal(1, 2, size=(50, 3, 4))
     flat = gradients.reshape(50, 12)
