@@ -34,7 +34,7 @@ def train(batch, rate, seed, target, sets):
 
     first = largest_curvature(lambda at: whole(at)[1], theta)
     order, step, loss = np.array([], int), 0, np.inf
-    check = max(1, 500 // batch)
+    check = max(5, 500 // batch)
     while step < MOST[batch] and not loss < target and np.isfinite(theta).all():
         if len(order) < batch:
             order = np.concatenate([order, rng.permutation(len(x))])

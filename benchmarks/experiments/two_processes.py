@@ -11,6 +11,7 @@ process.
 """
 
 import csv
+import json
 import os
 import signal
 import socket
@@ -24,6 +25,12 @@ from miniature import finish, options, record
 
 MODELS = ("lenet5modern", "family:resnet")
 BATCH = 32
+COMMANDS = """
+import json, sys
+from companion.training.__main__ import main
+for words in json.loads(sys.argv[1]):
+    main(words)
+"""
 LINE = "--data fashion_mnist --train 1024 --test 256 --warmup 0 --rate 0.02"
 
 
@@ -33,10 +40,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start(words):
+def start(lines, cache):
+    """A process that runs the command with one list of words after the other."""
     return subprocess.Popen(
-        [sys.executable, "-m", "companion.training", *words],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        [sys.executable, "-c", COMMANDS, json.dumps(lines)],
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            "JAX_COMPILATION_CACHE_DIR": cache,
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,17 +68,22 @@ def rows(folder):
         ]
 
 
-def train(model, processes, batch, epochs, seed, patience=900):
-    """The log of each process."""
+def train(model, processes, batch, epochs, seeds, patience=1800):
+    """For each seed, the log of each process."""
     with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
         words = [model, *LINE.split(), "--batch", str(batch), "--epochs", str(epochs)]
-        words += ["--seed", str(seed), "--folder", folder]
-        address = f"127.0.0.1:{free_port()}"
-        several = ["--distribute", address, "--processes", str(processes), "--process"]
-        runs = [
-            start([*words, *several, str(number)] if processes > 1 else words)
-            for number in range(processes)
-        ]
+        words += ["--processes", str(processes)]
+        first = ["--distribute", f"127.0.0.1:{free_port()}"] if processes > 1 else []
+        runs = []
+        for number in range(processes):
+            lines = [
+                [*words, "--process", str(number), "--seed", str(seed)]
+                + ["--folder", str(folder / str(seed))]
+                for seed in seeds
+            ]
+            lines[0] += first  # processes are connected once
+            runs.append(start(lines, str(folder / "cache")))
         deadline = time.monotonic() + patience
         for run in runs:
             try:
@@ -76,31 +94,35 @@ def train(model, processes, batch, epochs, seed, patience=900):
                 raise
             if run.returncode:
                 raise RuntimeError(complaint)
-        folder = Path(folder)
-        folders = [folder / f"process{number}" for number in range(processes)]
-        logs = [rows(each) for each in (folders if processes > 1 else [folder])]
-    return {
-        "model": model,
-        "processes": processes,
-        "batch": batch,
-        "seed": seed,
-        "logs": logs,
-    }
+        parts = [f"process{each}" for each in range(processes)]
+        return [
+            {
+                "model": model,
+                "processes": processes,
+                "batch": batch,
+                "seed": seed,
+                "logs": [
+                    rows(folder / str(seed) / part)
+                    for part in (parts if processes > 1 else [""])
+                ],
+            }
+            for seed in seeds
+        ]
 
 
 def main():
     chosen = options(__doc__, epochs=3, seeds=(0, 1, 2))
     tasks = [
-        (model, processes, batch, chosen.epochs, seed)
+        (model, processes, batch, chosen.epochs, list(chosen.seeds))
         for model in MODELS
         for processes, batch in ((1, BATCH), (2, BATCH), (1, BATCH // 2))
-        for seed in chosen.seeds
     ]
+    found = finish(chosen, tasks, train)
     record(
         chosen,
         indent=None,
         line=f"python -m companion.training MODEL {LINE} --batch {BATCH}",
-        runs=finish(chosen, tasks, train),
+        runs=[run for each in found for run in each],
     )
 
 
