@@ -9,7 +9,7 @@ The examples are dealt out in random order, each once before any comes again.
 writes `companion/results/batch_sizes.json`. For each run: steps until the loss on all
 training pictures is at the target (`null` if never), that loss and the test error after
 equal epochs and after equal steps, and the noise scale and the squared length of the
-gradient at steps 1, 2, 4, ... on the way to the target.
+gradient on the way to the target: at steps 1, 2, 4, ..., of the full batch at each.
 """
 
 import numpy as np
@@ -59,7 +59,8 @@ def train(batch, rate, seed, target, sets):
         if len(order) < batch:
             order = np.concatenate([order, rng.permutation(len(x))])
         rows, order = order[:batch], order[batch:]
-        if run["target"] is None and step & (step - 1) == 0:
+        power_of_two = step & (step - 1) == 0
+        if run["target"] is None and (power_of_two or batch == len(x)):
             run["noise"][str(step)] = noise(theta, x, y)
         _, gradient = perceptron_loss(theta, x[rows], y[rows], UNITS)
         theta = optimizer.step(theta, gradient)

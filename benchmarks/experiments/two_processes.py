@@ -2,7 +2,8 @@
 
 Runs `python -m companion.training` on JAX's CPU backend, once in one process and once
 in two that Keras' distribution connects, for a network without batch normalization and
-for one with it. The control gives the one process half the batch.
+for one with it. The control is one process with half of the pictures and half of every
+batch, for as many steps: what one of the two would do by itself.
 
     python benchmarks/experiments/two_processes.py           five minutes of two cores
 
@@ -13,7 +14,6 @@ process.
 import csv
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -31,7 +31,8 @@ from companion.training.__main__ import main
 for words in json.loads(sys.argv[1]):
     main(words)
 """
-LINE = "--data fashion_mnist --train 1024 --test 256 --warmup 0 --rate 0.02"
+TRAIN = 1024
+LINE = "--data fashion_mnist --test 256 --warmup 0 --rate 0.02"
 
 
 def free_port():
@@ -40,7 +41,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start(lines, cache):
+def start(lines, cache, complaints):
     """A process that runs the command with one list of words after the other."""
     return subprocess.Popen(
         [sys.executable, "-c", COMMANDS, json.dumps(lines)],
@@ -51,8 +52,7 @@ def start(lines, cache):
             "JAX_COMPILATION_CACHE_DIR": cache,
         },
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+        stderr=complaints,
     )
 
 
@@ -74,6 +74,7 @@ def train(model, processes, batch, epochs, seeds, patience=1800):
         folder = Path(folder)
         words = [model, *LINE.split(), "--batch", str(batch), "--epochs", str(epochs)]
         words += ["--processes", str(processes)]
+        words += ["--train", str(TRAIN * batch // BATCH)]
         first = ["--distribute", f"127.0.0.1:{free_port()}"] if processes > 1 else []
         runs = []
         for number in range(processes):
@@ -83,17 +84,16 @@ def train(model, processes, batch, epochs, seeds, patience=1800):
                 for seed in seeds
             ]
             lines[0] += first  # processes are connected once
-            runs.append(start(lines, str(folder / "cache")))
+            with (folder / f"{number}.txt").open("w") as complaints:
+                runs.append(start(lines, str(folder / "cache"), complaints))
         deadline = time.monotonic() + patience
-        for run in runs:
-            try:
-                _, complaint = run.communicate(timeout=deadline - time.monotonic())
-            except subprocess.TimeoutExpired:
-                for each in runs:
-                    each.send_signal(signal.SIGKILL)
-                raise
-            if run.returncode:
-                raise RuntimeError(complaint)
+        try:
+            for number, run in enumerate(runs):
+                if run.wait(deadline - time.monotonic()):
+                    raise RuntimeError((folder / f"{number}.txt").read_text("utf8"))
+        finally:
+            for run in runs:
+                run.kill()
         parts = [f"process{each}" for each in range(processes)]
         return [
             {
@@ -121,7 +121,7 @@ def main():
     record(
         chosen,
         indent=None,
-        line=f"python -m companion.training MODEL {LINE} --batch {BATCH}",
+        line=f"python -m companion.training MODEL {LINE}",
         runs=[run for each in found for run in each],
     )
 
