@@ -48,11 +48,17 @@ def rates(
     top="alpha",
     ends=True,
     circle=np.pi,
+    rise="line",
+    whole=False,
 ):
     """The schedule with one thing or another done differently."""
 
     def schedule(step, alpha, steps, rising):
-        length = {"the rest": steps - rising, "all": steps}.get(falls_over)
+        length = {
+            "the rest": steps - rising,
+            "all": steps,
+            "one less": steps - rising - 1,
+        }.get(falls_over)
         if falls_over == "nothing before":
             part = step / steps
         else:
@@ -67,7 +73,10 @@ def rates(
         over = {"rising": max(rising, 1), "all": steps}[rises_over]
         goal = {"alpha": alpha, "one": 1.0}[top]
         up = goal * (step + begins) / over
-        return np.where((step < rising) & rises, up, falling)
+        if rise == "cosine":
+            up = goal / 2 * (1 - np.cos(np.pi * step / over))
+        rate = np.where((step < rising) & rises, up, falling)
+        return rate.astype(int) if whole else rate
 
     return schedule
 
@@ -80,6 +89,11 @@ SCHEDULE_MISTAKES = {
         falls_over="nothing before"
     ),
     "It falls along a line, not along a cosine.": rates(shape="line"),
+    "Zero comes at step `steps`, not one step before.": rates(falls_over="one less"),
+    "It rises along a cosine, not along a line.": rates(rise="cosine"),
+    "The rates were cut to whole numbers: zeros_like(step) has step's type.": rates(
+        whole=True
+    ),
     "The cosine goes below zero: add 1, then halve.": rates(shape="bare"),
     "The largest rate is twice alpha: the half is missing.": rates(half=False),
     "The rise takes `rising` steps, not all steps.": rates(rises_over="all"),

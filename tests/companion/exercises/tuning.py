@@ -101,6 +101,24 @@ def whole_circle(step, alpha, steps, rising):
     return np.where(step < rising, alpha * step / max(rising, 1), falling)
 
 
+def one_step_less(step, alpha, steps, rising):
+    part = np.clip((step - rising) / (steps - 1 - rising), 0, 1)
+    falling = alpha / 2 * (1 + np.cos(np.pi * part))
+    return np.where(step < rising, alpha * step / max(rising, 1), falling)
+
+
+def smooth_rise(step, alpha, steps, rising):
+    found = as_in_the_chapter(step, alpha, steps, rising)
+    part = step / max(rising, 1)
+    return np.where(step < rising, alpha * np.sin(np.pi / 2 * part) ** 2, found)
+
+
+def whole_numbers(step, alpha, steps, rising):
+    rate = np.zeros_like(step)
+    rate[:] = as_in_the_chapter(step, alpha, steps, rising)
+    return rate
+
+
 def of_variances(gradients, b):
     spread = gradients.var(axis=1, ddof=1).sum(-1)
     length = (gradients.mean(1) ** 2).sum(-1) - spread / gradients.shape[1]
@@ -193,6 +211,9 @@ EXERCISES = [
             "up again": (again, "goes up again"),
             "without pi": (no_pi, "from 0 to pi"),
             "a whole circle": (whole_circle, "whole circle"),
+            "zero a step early": (one_step_less, "not one step before"),
+            "a smooth rise": (smooth_rise, "rises along a cosine"),
+            "whole numbers": (whole_numbers, "cut to whole numbers"),
             "no return": (lambda *_: None, "Is a `return` missing?"),
             "one number": (lambda t, alpha, *_: alpha, "wrong shape"),
             "another signature": (lambda t: t, "[runs]"),
