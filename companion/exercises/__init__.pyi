@@ -27,5 +27,7 @@ from .senet import check_squeeze_excite as check_squeeze_excite
 from .separable import check_separable_convolution as check_separable_convolution
 from .shufflenet_v1 import check_shuffle as check_shuffle
 from .shufflenet_v2 import check_next_halves as check_next_halves
+from .tuning import check_machine_noise as check_machine_noise
+from .tuning import check_warm_up_cosine as check_warm_up_cosine
 from .vgg import check_vgg_params as check_vgg_params
 from .xception import check_xception_separable as check_xception_separable

@@ -9,6 +9,9 @@ The step size is `alpha` in every rule, the letter of Polyak and of Adam, also w
 paper writes another one. Where PyTorch and Keras differ from the paper or from one
 another, the paper's form is the default, and an argument gives the other.
 
+Beside the rules stand schedules, functions from the number of a step to a rate, and
+what limits it: the `largest_curvature` of a loss and the `noise_scale` of gradients.
+
 `KerasAdaBound` is the only one for training a Keras model: Keras has all the others.
 It loads Keras on first use; the rest needs NumPy only.
 """

@@ -40,6 +40,11 @@ from .matrices import conv_matrix as conv_matrix
 from .patches import col2im as col2im
 from .patches import conv_nd as conv_nd
 from .patches import im2col as im2col
+from .perceptron import perceptron_gradient_norms as perceptron_gradient_norms
+from .perceptron import perceptron_layers as perceptron_layers
+from .perceptron import perceptron_loss as perceptron_loss
+from .perceptron import perceptron_scores as perceptron_scores
+from .perceptron import perceptron_weights as perceptron_weights
 from .pooling import average_pool2d_backward as average_pool2d_backward
 from .pooling import average_pool2d_forward as average_pool2d_forward
 from .pooling import global_average_pool2d_backward as global_average_pool2d_backward

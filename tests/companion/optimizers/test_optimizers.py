@@ -33,9 +33,12 @@ from companion.optimizers import (
     minimize,
 )
 
-RULES = [
-    name for name in optimizers.__all__ if name not in ("minimize", "KerasAdaBound")
-]
+OTHERS = {  # that steps no parameters: the loop, schedules, measures; or Keras' own
+    *("minimize", "KerasAdaBound", "Plateau", "cosine_decay", "cyclic"),
+    *("exponential_decay", "step_decay", "largest_curvature"),
+    *("noise_scale", "noise_scale_of_batches"),
+}
+RULES = [name for name in optimizers.__all__ if name not in OTHERS]
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "optimizers.json").read_text()
 )
