@@ -62,7 +62,9 @@ def test_inference_and_rate_zero_are_the_dense_layer(activation):
 
 
 def test_bias_and_activation_come_after_the_scaling():
-    layer = counting(activation="relu", bias_initializer=keras.initializers.Constant(-1))
+    layer = counting(
+        activation="relu", bias_initializer=keras.initializers.Constant(-1)
+    )
     y = run(layer, np.ones((8, 4), "float32"))
     counts = (y[y > 0] + 1) * 0.75
     np.testing.assert_allclose(counts, np.round(counts), atol=1e-5)

@@ -1,0 +1,182 @@
+"""What does each regulariser gain, where a network over-fits and where it does not?
+
+The shared benchmark's ResNet (`companion.training.family_network`) and its recipe on
+CIFAR-10, one change at a time: no penalty; crops, mirror images, both, or colour shifts
+in AlexNet's manner; cutout; mixup; smoothed labels; dropout before the dense layer. All
+runs see equally many pictures in equally many steps, once few pictures many times, once
+many pictures a few times. Errors and losses are measured with the unchanged pictures,
+also those of training, at six times; dropout is off then. The labels are not smoothed
+in the losses.
+
+    python benchmarks/experiments/regularisers.py     about a minute of one core a run
+
+writes `companion/results/regularisers.json`: one row for each of 60 runs. Run again,
+the command goes on with the run that it had come to.
+"""
+
+import functools
+import itertools
+
+import keras
+import numpy as np
+from miniature import finish, options, record
+
+from companion import data
+from companion.training import (
+    Recipe,
+    colour_shifts,
+    cutout,
+    family_network,
+    mixup,
+    principal_colours,
+    random_crops,
+    random_mirrors,
+    standardised,
+)
+
+PARTS = 6  # measurements during a run
+MEASURED = 2000  # pictures of the training that are looked at
+METHODS = (
+    "nothing",
+    "no decay",
+    "mirrors",
+    "crops",
+    "crops and mirrors",
+    "colours",
+    "cutout",
+    "mixup",
+    "label smoothing",
+    "dropout",
+)
+CHOSEN = options(
+    __doc__,
+    pictures=(2048, 16384),
+    shown=49152,
+    test=4000,
+    batch=128,
+    rate=0.05,
+    margin=4,  # of zeros around a picture, before it is cropped
+    hole=16,  # side of cutout's square
+    alpha=1.0,  # of mixup
+    smoothing=0.1,
+    drop=0.5,
+    seeds=(0, 1, 2),
+)
+
+
+@functools.cache
+def sets():
+    return data.load("cifar10", train=max(CHOSEN.pictures), test=CHOSEN.test)
+
+
+def network(method):
+    """The shared benchmark's ResNet, and dropout of the means if asked for."""
+    features = family_network("ResNet", classes=None)
+    x = keras.layers.GlobalAveragePooling2D()(features.output)
+    x = keras.layers.Dropout(CHOSEN.drop if method == "dropout" else 0.0)(x)
+    return keras.Model(features.input, keras.layers.Dense(10)(x))
+
+
+def cropped(images, random):
+    """A random window of each picture in a frame of zeros."""
+    m = CHOSEN.margin
+    wide = np.pad(images, ((0, 0), (m, m), (m, m), (0, 0)))
+    return random_crops(wide, images.shape[1], random)
+
+
+def altered(method, images, targets, colours, random):
+    """The pictures of some steps, standardised, as the network will see them.
+
+    `colours` are the principal colours of the training pictures, pixels from 0 to 1, in
+    the unit of the standardised pictures.
+    """
+    if "crops" in method:
+        images = cropped(images, random)
+    if "mirrors" in method:
+        images = random_mirrors(images, random)
+    if method == "colours":
+        values, vectors, scale = colours
+        still = np.zeros((len(images), 1, 1, 3))
+        images = images + colour_shifts(still, values, vectors, random) / scale
+    if method == "cutout":
+        images = cutout(images, CHOSEN.hole, random)
+    if method == "mixup":
+        steps = [
+            mixup(
+                images[i : i + CHOSEN.batch],
+                targets[i : i + CHOSEN.batch],
+                CHOSEN.alpha,
+                random,
+            )
+            for i in range(0, len(images), CHOSEN.batch)
+        ]
+        images, targets = map(np.concatenate, zip(*steps, strict=True))
+    return images.astype("float32"), targets.astype("float32")
+
+
+def measured(net, x, labels):
+    """Loss and share of wrong answers, without dropout, targets as they are."""
+    logits = net.predict(x, batch_size=500, verbose=0).astype(float)
+    logits -= logits.max(1, keepdims=True)
+    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    loss = -log_p[np.arange(len(labels)), labels].mean()
+    return round(float(loss), 4), round(float((log_p.argmax(1) != labels).mean()), 4)
+
+
+def trained(seed, count, method):
+    keras.utils.set_random_seed(seed)
+    random = np.random.default_rng([seed, count])
+    raw, labels = sets().x_train[:count], sets().y_train[:count]
+    x, x_test = standardised(raw, raw), standardised(sets().x_test, raw)
+    scale = raw.std((0, 1, 2), dtype="float64") / 255
+    colours = (*principal_colours(raw[:2000] / 255), scale)
+    targets = np.eye(10)[labels]
+    epochs = CHOSEN.shown // count
+    recipe = Recipe(
+        epochs=epochs,
+        batch=CHOSEN.batch,
+        rate=CHOSEN.rate,
+        decay=0.0 if method == "no decay" else Recipe().decay,
+    )
+    net = network(method)
+    net.compile(
+        recipe.optimizer(count),
+        keras.losses.CategoricalCrossentropy(
+            from_logits=True,
+            label_smoothing=CHOSEN.smoothing if method == "label smoothing" else 0.0,
+        ),
+        jit_compile=False,
+    )
+    order = np.concatenate([random.permutation(count) for _ in range(epochs)])
+    row = {"pictures": count, "method": method, "seed": seed}
+    names = "training loss", "training error", "test loss", "test error"
+    row |= {name: [] for name in names}
+    for part in np.split(order, PARTS):
+        shown = altered(method, x[part], targets[part], colours, random)
+        net.fit(*shown, CHOSEN.batch, shuffle=False, verbose=0)
+        values = (
+            *measured(net, x[:MEASURED], labels[:MEASURED]),
+            *measured(net, x_test, sets().y_test),
+        )
+        for name, value in zip(names, values, strict=True):
+            row[name].append(value)
+    return row
+
+
+def main():
+    for count in CHOSEN.pictures:
+        if count % CHOSEN.batch or CHOSEN.shown % count or CHOSEN.shown % PARTS:
+            raise SystemExit("batches, epochs and parts must come out even")
+    tasks = list(itertools.product(CHOSEN.seeds, CHOSEN.pictures, METHODS))
+    record(
+        CHOSEN,
+        question="Errors with one regulariser at a time, equal steps",
+        images=f"CIFAR-10; errors of {CHOSEN.test} test pictures",
+        steps=CHOSEN.shown // CHOSEN.batch,
+        methods=METHODS,
+        rows=finish(CHOSEN, tasks, trained),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""How many weights does an L1 penalty make zero, and is it needed for zeros?
+
+Two convolutions and two dense layers learn 2000 pictures of Fashion-MNIST by stochastic
+gradient descent without momentum, whose rate falls to zero along a cosine. The penalty
+of the kernels is put into the loss, so that its (sub)gradient is followed, or applied
+as a soft threshold after each step (a proximal step), or it is an L2 penalty, or there
+is none. Zeros are counted exactly. Then the smallest kernels' weights of every network
+are set to zero, several shares of them, and the error is measured again.
+
+    python benchmarks/experiments/sparsity.py     about ten seconds of one core a run
+
+writes `companion/results/sparsity.json`: one row for each training.
+"""
+
+import keras
+import numpy as np
+from miniature import accuracy, clothes, finish, options, record
+
+layers = keras.layers
+CUT = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)  # shares of the weights set to zero afterwards
+BINS = np.linspace(-9, 1, 41)  # of the logarithm of a weight's size
+CHOSEN = options(
+    __doc__,
+    train=2000,
+    test=1000,
+    epochs=40,
+    rate=0.1,
+    strengths=(3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
+    seeds=(0, 1, 2),
+)
+
+
+class SoftThreshold(keras.callbacks.Callback):
+    """After each step, every kernel goes towards zero by rate * strength."""
+
+    def __init__(self, strength):
+        super().__init__()
+        self.strength = strength
+
+    def on_train_batch_end(self, batch, logs=None):
+        amount = float(self.rate) * self.strength
+        for kernel in kernels(self.model):
+            size = keras.ops.abs(kernel) - amount
+            kernel.assign(keras.ops.sign(kernel) * keras.ops.maximum(size, 0.0))
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.rate = self.model.optimizer.learning_rate  # of the step to come
+
+
+def network(regularizer=None):
+    ways = dict(
+        activation="relu",
+        kernel_initializer="he_normal",
+        kernel_regularizer=regularizer,
+    )
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(16, 3, strides=2, padding="same", **ways),
+            layers.Conv2D(32, 3, strides=2, padding="same", **ways),
+            layers.Flatten(),
+            layers.Dense(64, **ways),
+            layers.Dense(10, kernel_regularizer=regularizer),
+        ]
+    )
+
+
+def kernels(net):
+    return [layer.kernel for layer in net.layers if hasattr(layer, "kernel")]
+
+
+def sizes(net):
+    """Sizes of all kernels' weights, in one row."""
+    values = [keras.ops.convert_to_numpy(kernel).ravel() for kernel in kernels(net)]
+    return np.abs(np.concatenate(values))
+
+
+def pruned_errors(net, test):
+    """Test errors after the smallest weights, over all layers, were set to zero."""
+    found, limits = [], np.quantile(sizes(net), CUT)
+    for limit in limits:
+        for kernel in kernels(net):
+            values = keras.ops.convert_to_numpy(kernel)
+            kernel.assign(np.where(np.abs(values) <= limit, 0, values))
+        found.append(round(1 - accuracy(net, *test), 4))
+    return found
+
+
+def trained(seed, rule, strength):
+    keras.utils.set_random_seed(seed)
+    (x, y), test = clothes(CHOSEN.train, CHOSEN.test)
+    penalty = {"subgradient": keras.regularizers.L1, "L2": keras.regularizers.L2}
+    net = network(penalty[rule](strength) if rule in penalty else None)
+    steps = CHOSEN.epochs * CHOSEN.train // 100
+    net.compile(
+        keras.optimizers.SGD(
+            keras.optimizers.schedules.CosineDecay(CHOSEN.rate, steps)
+        ),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    after = [SoftThreshold(strength)] if rule == "proximal" else []
+    net.fit(x, y, 100, CHOSEN.epochs, callbacks=after, verbose=0)
+    size = sizes(net)
+    logs = np.log10(np.maximum(size[size > 0], 1e-9))
+    return {
+        "rule": rule,
+        "strength": strength,
+        "seed": seed,
+        "weights": int(size.size),
+        "zeros": int((size == 0).sum()),
+        "below 1e-4": int((size < 1e-4).sum()),
+        "below 1e-3": int((size < 1e-3).sum()),
+        "histogram": np.histogram(logs, BINS)[0].tolist(),
+        "training error": round(1 - accuracy(net, x, y), 4),
+        "test error": round(1 - accuracy(net, *test), 4),
+        "pruned": pruned_errors(net, test),
+    }
+
+
+def main():
+    cells = [("none", 0.0)]
+    cells += [
+        (rule, strength)
+        for strength in CHOSEN.strengths
+        for rule in ("subgradient", "proximal", "L2")
+    ]
+    tasks = [(seed, *cell) for seed in CHOSEN.seeds for cell in cells]
+    record(
+        CHOSEN,
+        question="Exact zeros by L1 in the loss, by proximal steps, and by pruning",
+        images=f"Fashion-MNIST, {CHOSEN.train} for training, {CHOSEN.test} for testing",
+        cut=CUT,
+        bins=BINS.tolist(),
+        rows=finish(CHOSEN, tasks, trained),
+    )
+
+
+if __name__ == "__main__":
+    main()
