@@ -89,8 +89,11 @@ def pruned_errors(net, test):
 def trained(seed, rule, strength):
     keras.utils.set_random_seed(seed)
     (x, y), test = clothes(CHOSEN.train, CHOSEN.test)
-    penalty = {"subgradient": keras.regularizers.L1, "L2": keras.regularizers.L2}
-    net = network(penalty[rule](strength) if rule in penalty else None)
+    penalty = {
+        "subgradient": keras.regularizers.L1(strength),
+        "L2": keras.regularizers.L2(strength / 2),  # Keras leaves out the half
+    }
+    net = network(penalty.get(rule))
     steps = CHOSEN.epochs * CHOSEN.train // 100
     net.compile(
         keras.optimizers.SGD(

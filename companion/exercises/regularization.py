@@ -178,7 +178,7 @@ def check_generator(dropout, given):
 
 
 def check_proximal_step(step):
-    """Name the mistake in a step of gradient descent with an L1 penalty, solved exactly.
+    """Name the mistake in a proximal step for an L1 penalty.
 
     Args:
         step: function `(w, gradient, rate, strength) -> w` of NumPy arrays of one
