@@ -1,12 +1,13 @@
 """What does each regulariser gain, where a network over-fits and where it does not?
 
 The shared benchmark's ResNet (`companion.training.family_network`) and its recipe on
-CIFAR-10, halved to 16x16 pixels, one change at a time: no penalty; crops, mirror
-images, both, or colour shifts in AlexNet's manner; cutout; mixup; smoothed labels;
-dropout before the dense layer. All runs see equally many pictures in equally many
-steps, once few pictures many times, once many pictures a few times. Errors and losses
-are measured with the unchanged pictures, also those of training, at six times; dropout
-is off then. The labels are not smoothed in the losses.
+CIFAR-10, halved to 16x16 pixels, with its weight decay and one change at a time: no
+decay; crops, mirror images, both, or colour shifts in AlexNet's manner, but larger;
+cutout; mixup; smoothed labels; dropout before the dense layer. All runs see equally
+many pictures in equally many steps, with one schedule of the learning rate, once few
+pictures many times, once many pictures a few times. Errors and losses are measured with
+the unchanged pictures, also those of training, at six times, the last time with all
+test pictures; dropout is off then. The labels are not smoothed in the losses.
 
     python benchmarks/experiments/regularisers.py     15 s of one core a run
 
@@ -35,9 +36,9 @@ from companion.training import (
 )
 
 PARTS = 6  # measurements during a run
-MEASURED = 2000  # pictures of the training that are looked at
+MEASURED = 2000  # pictures of training, and of test before the end, that are looked at
 METHODS = (
-    "nothing",
+    "decay only",
     "no decay",
     "mirrors",
     "crops",
@@ -50,12 +51,14 @@ METHODS = (
 )
 CHOSEN = options(
     __doc__,
-    pictures=(2048, 12288),
-    shown=36864,
-    test=4000,
+    pictures=(2048, 10240),
+    shown=30720,
+    test=10000,
     batch=128,
     rate=0.05,
+    warmup=16,  # steps
     margin=2,  # of zeros around a picture, before it is cropped
+    colour=0.5,  # deviation of the colour shifts; AlexNet's is 0.1
     hole=8,  # side of cutout's square
     alpha=1.0,  # of mixup
     smoothing=0.1,
@@ -73,10 +76,13 @@ def sets():
 
 
 def network(method):
-    """The shared benchmark's ResNet, and dropout of the means if asked for."""
+    """The shared benchmark's ResNet, and dropout of the means if asked for.
+
+    The layer of dropout has a seed, so that all methods begin with the same weights.
+    """
     features = family_network("ResNet", input_shape=(16, 16, 3), classes=None)
     x = keras.layers.GlobalAveragePooling2D()(features.output)
-    x = keras.layers.Dropout(CHOSEN.drop if method == "dropout" else 0.0)(x)
+    x = keras.layers.Dropout(CHOSEN.drop if method == "dropout" else 0.0, seed=0)(x)
     return keras.Model(features.input, keras.layers.Dense(10)(x))
 
 
@@ -100,7 +106,8 @@ def altered(method, images, targets, colours, random):
     if method == "colours":
         values, vectors, scale = colours
         still = np.zeros((len(images), 1, 1, 3))
-        images = images + colour_shifts(still, values, vectors, random) / scale
+        shifts = colour_shifts(still, values, vectors, random, CHOSEN.colour)
+        images = images + shifts / scale
     if method == "cutout":
         images = cutout(images, CHOSEN.hole, random)
     if method == "mixup":
@@ -140,6 +147,7 @@ def trained(seed, count, method):
         epochs=epochs,
         batch=CHOSEN.batch,
         rate=CHOSEN.rate,
+        warmup=CHOSEN.warmup * CHOSEN.batch / count,  # the same steps for all
         decay=0.0 if method == "no decay" else Recipe().decay,
     )
     net = network(method)
@@ -155,16 +163,23 @@ def trained(seed, count, method):
     row = {"pictures": count, "method": method, "seed": seed}
     names = "training loss", "training error", "test loss", "test error"
     row |= {name: [] for name in names}
-    for part in np.split(order, PARTS):
+    for number, part in enumerate(np.split(order, PARTS), start=1):
         shown = altered(method, x[part], targets[part], colours, random)
         net.fit(*shown, CHOSEN.batch, shuffle=False, verbose=0)
+        last = CHOSEN.test if number == PARTS else MEASURED
         values = (
             *measured(net, x[:MEASURED], labels[:MEASURED]),
-            *measured(net, x_test, test_labels),
+            *measured(net, x_test[:last], test_labels[:last]),
         )
         for name, value in zip(names, values, strict=True):
             row[name].append(value)
     return row
+
+
+def grey_levels():
+    """Deviation of the colour shifts along each principal colour, of 255."""
+    values, _ = principal_colours(sets()[0][0][:2000] / 255)
+    return [round(float(value), 2) for value in 255 * CHOSEN.colour * values]
 
 
 def main():
@@ -175,8 +190,15 @@ def main():
     record(
         CHOSEN,
         question="Errors with one regulariser at a time, equal steps",
-        images=f"CIFAR-10, halved to 16x16; errors of {CHOSEN.test} test pictures",
+        images=f"CIFAR-10, halved to 16x16; at the end {CHOSEN.test} test pictures, "
+        f"before {MEASURED}",
         steps=CHOSEN.shown // CHOSEN.batch,
+        batch=CHOSEN.batch,
+        test=CHOSEN.test,
+        colour={
+            "deviation": CHOSEN.colour,
+            "grey levels": grey_levels(),
+        },
         methods=METHODS,
         rows=finish(CHOSEN, tasks, trained),
     )

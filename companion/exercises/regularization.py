@@ -1,5 +1,7 @@
 """Checkers of the chapter on regularisation."""
 
+import itertools
+
 import numpy as np
 
 from companion.conformance import check_function
@@ -81,21 +83,24 @@ def check_test_time(dropout, given):
         if np.allclose(y, x * (1 - RATE)):
             hint = "Divide what is left in training instead: that is the inverted form."
             expect(False, "At test time the output is x times 1 - rate.", hint)
-        expect(np.array_equal(y, x), "At test time the output is not the input.")
+        expect(np.allclose(y, x), "At test time the output is not the input.")
 
 
 @register(CHECKS, "The rate is the chance to be dropped.", needs=("runs",))
 def check_share(dropout, given):
     """In training the share `rate` of the numbers is zero."""
-    for spatial in (False, True):
-        _, y = after(dropout, spatial=spatial)
+    for (rate, margin), spatial in itertools.product(
+        ((RATE, 0.06), (0.5, 0.25)), (False, True)
+    ):
+        _, y = after(dropout, spatial=spatial, rate=rate)
         found = (y == 0).mean()
         expect(found > 0, "In training nothing is dropped.", "See `training`.")
-        if abs(found - (1 - RATE)) < 0.06:
+        if rate != 0.5 and abs(found - (1 - rate)) < margin:
             hint = "The rate is taken for the chance to be kept."
-            expect(False, f"Of {RATE:.0%}, {found:.0%} are zero.", hint)
-        observed = f"With a rate of {RATE:.0%}, {found:.0%} of the numbers are zero."
-        expect(abs(found - RATE) < 0.06, observed)
+            expect(False, f"Of {rate:.0%}, {found:.0%} are zero.", hint)
+        where = ", and `spatial`" if spatial else ""
+        observed = f"With a rate of {rate:.0%}{where}, {found:.0%} of the numbers are"
+        expect(abs(found - rate) < margin, f"{observed} zero.")
 
 
 @register(
@@ -105,18 +110,19 @@ def check_share(dropout, given):
 )
 def check_scale(dropout, given):
     """What is left is divided by 1 - rate."""
-    for rate in (RATE, 0.5):
-        x, y = after(dropout, rate=rate)
-        factors = np.unique((y / x)[y != 0].round(9))
+    for spatial, rate in itertools.product((False, True), (RATE, 0.5)):
+        x, y = after(dropout, spatial=spatial, rate=rate)
+        factors = np.unique((y / x)[y != 0].round(5))
         found = ", ".join(f"{each:g}" for each in factors[:3])
-        observed = f"With the rate {rate}, what is left is x times {found}."
+        where = " and `spatial`" if spatial else ""
+        observed = f"With the rate {rate}{where}, what is left is x times {found}."
         if len(factors) > 1:
             hint = "Is the mask made of zeros and ones?"
             expect(False, f"{observed[:-1]} and other factors.", hint)
-        if np.isclose(factors[0], 1 / rate) and rate != 0.5:
+        if np.isclose(factors[0], 1 / rate, rtol=1e-4) and rate != 0.5:
             hint = "It is divided by the rate, not by the chance to be kept."
             expect(False, observed, hint)
-        expect(np.isclose(factors[0], 1 / (1 - rate)), observed)
+        expect(np.isclose(factors[0], 1 / (1 - rate), rtol=1e-4), observed)
 
 
 @register(
@@ -167,11 +173,16 @@ def check_channels(dropout, given):
 )
 def check_generator(dropout, given):
     """The draws come from `rng`."""
-    first, again, other = (after(dropout, seed=seed)[1] for seed in (1, 1, 2))
-    repeats = np.array_equal(first == 0, again == 0)
-    expect(repeats, "Equal generators drop different numbers.")
-    changes = not np.array_equal(first == 0, other == 0)
-    expect(changes, "Different generators drop the same numbers.")
+    for spatial in (False, True):
+        first, again, other = (
+            after(dropout, spatial=spatial, seed=seed)[1] == 0 for seed in (1, 1, 2)
+        )
+        where = "With `spatial`, equal" if spatial else "Equal"
+        repeats = np.array_equal(first, again)
+        expect(repeats, f"{where} generators drop different numbers.")
+        where = "With `spatial`, different" if spatial else "Different"
+        changes = not np.array_equal(first, other)
+        expect(changes, f"{where} generators drop the same numbers.")
 
 
 # --- the proximal step ----------------------------------------------------------------
@@ -224,6 +235,10 @@ def proximal(
         start = w if order in ("penalty first", "no gradient") else moved
         if kind == "l2":
             return moved / (1 + amount)
+        if kind in ("truncated", "stopped"):
+            pulled = moved - amount * np.sign(w)
+            crossed = w * pulled < 0 if kind == "stopped" else w * pulled <= 0
+            return np.where(crossed, 0.0, pulled)
         if jump:
             side = w if order == "subgradient" else start
             pulled = start - amount * np.sign(side)
@@ -253,6 +268,10 @@ STEPS = {
     "Negative weights are lost: shrink the size and keep the sign.": proximal(
         kind="positive"
     ),
+    "Zero stops the penalty, not the gradient: weights may change sign by the "
+    "gradient.": proximal(kind="truncated"),
+    "Zero stops the penalty, not the gradient, and a weight of zero is pulled "
+    "too.": proximal(kind="stopped"),
     "The gradient is missing.": proximal(order="no gradient"),
     "The penalty is missing.": proximal(order="gradient only"),
     "The step goes up the gradient.": proximal(sign=1),
@@ -292,6 +311,7 @@ def check_mixup(mixup):
             ((4, 2, 3, 3), 5, 0.7, (1, 2, 3, 0)),
             ((5, 3, 2, 1), 3, 0.1, (2, 0, 1, 4, 3)),
             ((3, 2, 2, 2), 4, 1.0, (1, 2, 0)),
+            ((6, 2, 1, 1), 2, 0.6, (1, 2, 3, 4, 5, 0)),
         )
     ):
         rng = np.random.default_rng(number)
@@ -335,6 +355,11 @@ def blended(*, images="blended", targets="blended", turned=False, partner="order
                 "summed": values + second,
             }[how]
 
+        if of_targets == "overwritten":
+            targets, rows = np.zeros((len(labels), classes)), np.arange(len(labels))
+            targets[rows, labels] = share
+            targets[rows, labels[other]] = 1 - share
+            return [blend(images, of_images), targets]
         targets = np.eye(classes)[labels]
         return [blend(images, of_images), blend(targets, of_targets)]
 
@@ -362,6 +387,9 @@ MIXTURES = {
     ),
     "Both halves count the same: use the share.": blended(
         images="halved", targets="halved"
+    ),
+    "Where both pictures have one label, the shares add up: yours is overwritten.": (
+        blended(targets="overwritten")
     ),
     "The targets add up to two: blend them as the pictures.": blended(targets="summed"),
 }

@@ -45,6 +45,8 @@ def made(
     *,
     shape="own",
     spatial_shape="channels",
+    only_spatial=False,
+    fixed=None,
     keep=False,
     scale="inverted",
     test="identity",
@@ -57,6 +59,8 @@ def made(
             return x * (1 - rate) if test == "scaled" else x
         if training and test == "reversed":
             return x
+        if only_spatial and not spatial:
+            return with_where(x, rate, training, spatial, rng)
         rng = np.random.default_rng(None if seed == "none" else 0) if seed else rng
         b, h, w, c = x.shape
         shapes = {
@@ -68,7 +72,8 @@ def made(
             "whole samples": (b, 1, 1, 1),
         }
         draw = rng.random(shapes[spatial_shape if spatial else shape])
-        kept = draw < rate if keep else draw >= rate
+        limit = fixed or rate
+        kept = draw < limit if keep else draw >= limit
         kept_share = rate if keep else 1 - rate
         factor = {
             "inverted": 1 / kept_share,
@@ -80,6 +85,10 @@ def made(
         return x * kept * factor
 
     return dropout
+
+
+def in_single_precision(x, rate, training, spatial, rng):
+    return by_binomial(x, rate, training, spatial, rng).astype("float32")
 
 
 def in_place(x, rate, training, spatial, rng):
@@ -216,6 +225,7 @@ EXERCISES = [
             "where": with_where,
             "binomial": by_binomial,
             "sample by sample": sample_by_sample,
+            "single precision": in_single_precision,
             "made": made(),
         },
         "wrong": {
@@ -253,6 +263,27 @@ EXERCISES = [
             ),
             "another generator": (made(seed="none"), "Equal generators drop different"),
             "a fixed seed": (made(seed="fixed"), "Different generators drop the same"),
+            "a fixed rate": (made(fixed=0.2), "With a rate of 50%, 20%"),
+            "a fixed rate if spatial": (
+                made(fixed=0.2, only_spatial=True),
+                "With a rate of 50%, and `spatial`, 2",
+            ),
+            "spatial not scaled": (
+                made(scale="none", only_spatial=True),
+                "With the rate 0.2 and `spatial`, what is left is x times 1.",
+            ),
+            "spatial divided by the rate": (
+                made(scale="rate", only_spatial=True),
+                "and `spatial`, what is left is x times 5.",
+            ),
+            "spatial from another generator": (
+                made(seed="none", only_spatial=True),
+                "With `spatial`, equal generators",
+            ),
+            "spatial with a fixed seed": (
+                made(seed="fixed", only_spatial=True),
+                "With `spatial`, different generators",
+            ),
             "in place": (in_place, "The input was changed"),
             "flat": (flat, "gives an output of shape (40, 900)"),
             "words": (words, "returned no array of numbers"),
@@ -284,6 +315,14 @@ EXERCISES = [
             "hard": (proximal(hard=True), "is shrunk as well"),
             "L2": (proximal(kind="l2"), "step of an L2 penalty"),
             "only positive": (proximal(kind="positive"), "Negative weights are lost"),
+            "stopped at zero by both": (
+                proximal(kind="truncated"),
+                "weights may change sign",
+            ),
+            "stopped, zero left alone": (
+                proximal(kind="stopped"),
+                "a weight of zero is pulled",
+            ),
             "no gradient": (proximal(order="no gradient"), "The gradient is missing"),
             "no penalty": (proximal(order="gradient only"), "The penalty is missing"),
             "uphill": (proximal(sign=1), "goes up the gradient"),
@@ -325,6 +364,7 @@ EXERCISES = [
                 blended(images="halved", targets="halved"),
                 "Both halves count the same",
             ),
+            "overwritten": (blended(targets="overwritten"), "yours is overwritten"),
             "summed": (blended(targets="summed"), "add up to two"),
             "labels blended": (labels_blended, "has results of the wrong shape"),
             "in place": (blend_in_place, "The arguments of case 1 were changed"),
