@@ -1,9 +1,13 @@
 """DropConnect: Wan, Zeiler, Zhang, LeCun, Fergus (2013)."""
 
+import math
+
 import keras
 from keras import ops
 
 from companion.arguments import integer, number
+from companion.complexity.rules import layer_macs
+from companion.receptive_field import element_wise, kernel_geometry
 
 
 @keras.saving.register_keras_serializable(package="companion")
@@ -78,3 +82,12 @@ class DropConnect(keras.layers.Dense):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+kernel_geometry.register(DropConnect, element_wise)
+
+
+@layer_macs.register(DropConnect)
+def _macs(layer, input_shape, output_shape):
+    """Those of a dense layer: at inference no connection is cut."""
+    return math.prod(layer.kernel.shape)
