@@ -93,6 +93,18 @@ def test_cutout_covers_a_square_that_may_stick_out(images):
     assert max(sizes) == (4, 4) and min(sizes) < (4, 4)
 
 
+@pytest.mark.parametrize("size", [3, 4])
+def test_what_sticks_out_is_cut_off_at_every_border(size):
+    """Of a square around each of nine rows and seven columns, what lies inside."""
+    cut = cutout(np.ones((3000, 9, 7, 1)), size, generator())
+    for axis, side in (1, 9), (2, 7):
+        gone = (cut == 0).any((3 - axis, 3))
+        starts = np.arange(side) - size // 2
+        inside = zip(starts.clip(0), (starts + size).clip(max=side), strict=True)
+        spans = {(int(row.argmax()), int(row.argmax() + row.sum())) for row in gone}
+        assert spans == {(int(first), int(last)) for first, last in inside}
+
+
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_the_centre_of_cutout_is_any_pixel(size):
     """Every pixel is covered by some square, also those in the corners."""
