@@ -21,6 +21,9 @@ from .mobilenet_v2 import check_inverted_residual as check_inverted_residual
 from .mobilenet_v3 import check_h_swish as check_h_swish
 from .pooling import check_stochastic_pool as check_stochastic_pool
 from .receptive_fields import check_seen_pixels as check_seen_pixels
+from .regularization import check_dropout as check_dropout
+from .regularization import check_mixup as check_mixup
+from .regularization import check_proximal_step as check_proximal_step
 from .resnet import check_residual_block as check_residual_block
 from .resnet_v2 import check_preactivation_unit as check_preactivation_unit
 from .senet import check_squeeze_excite as check_squeeze_excite

@@ -2,6 +2,7 @@
 from .batch_normalization import BatchNormalization as BatchNormalization
 from .channel_shuffle import ChannelShuffle as ChannelShuffle
 from .channel_wise_conv import ChannelWiseConv as ChannelWiseConv
+from .drop_connect import DropConnect as DropConnect
 from .drop_path import DropPath as DropPath
 from .global_context import GlobalContext as GlobalContext
 from .grouped_conv2d import GroupedConv2D as GroupedConv2D

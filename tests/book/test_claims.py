@@ -286,6 +286,7 @@ NOTES = {  # claims of the notes, by the chapter they were assigned to; some to 
     "ch07": "232",
     "ch08": "242-247",
     "ch09": "352",
+    "ch10": "346",
     "ch11": "329-332 342",
     "ch13": "28-47 248-252",
     "ch14": "24 48-57 193 253-264",

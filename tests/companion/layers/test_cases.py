@@ -13,6 +13,7 @@ from companion.layers import (
     BatchNormalization,
     ChannelShuffle,
     ChannelWiseConv,
+    DropConnect,
     DropPath,
     GlobalContext,
     GroupedConv2D,
@@ -213,6 +214,11 @@ CASES = {  # name: (make, shape of one sample, reference, checks that do not app
         lambda: ChannelWiseConv(5, groups=2),
         (5, 4, 6),
         lambda x, kernel: channel_wise(x, kernel, 2),
+    ),
+    "DropConnect": (
+        lambda: DropConnect(4, 0.3, seed=5, bias_initializer="ones"),
+        (5,),
+        lambda x, kernel, bias: x @ kernel + bias,
     ),
     "DropPath": (
         lambda: DropPath(0.3, seed=5),
