@@ -43,8 +43,8 @@ def fully_connected():
 
 NETWORKS = {
     "fully connected": fully_connected,
-    "LeNet-5 of today": functools.partial(LeNet5Modern, classifier_activation=None),
     "LeNet-5 of 1998": functools.partial(LeNet5, classifier_activation=None),
+    "LeNet-5 of today": functools.partial(LeNet5Modern, classifier_activation=None),
 }
 
 
