@@ -26,9 +26,9 @@ from .convolution import conv2d_backward as conv2d_backward
 from .convolution import conv2d_forward as conv2d_forward
 from .dense import dense_backward as dense_backward
 from .dense import dense_forward as dense_forward
-from .epochs import iterations_per_epoch as iterations_per_epoch
 from .dropout import dropout_backward as dropout_backward
 from .dropout import dropout_forward as dropout_forward
+from .epochs import iterations_per_epoch as iterations_per_epoch
 from .gradient import numerical_gradient as numerical_gradient
 from .initialization import fans as fans
 from .initialization import glorot_normal as glorot_normal
@@ -42,12 +42,12 @@ from .matrices import conv_matrix as conv_matrix
 from .patches import col2im as col2im
 from .patches import conv_nd as conv_nd
 from .patches import im2col as im2col
+from .penalties import soft_threshold as soft_threshold
 from .perceptron import perceptron_gradient_norms as perceptron_gradient_norms
 from .perceptron import perceptron_layers as perceptron_layers
 from .perceptron import perceptron_loss as perceptron_loss
 from .perceptron import perceptron_scores as perceptron_scores
 from .perceptron import perceptron_weights as perceptron_weights
-from .penalties import soft_threshold as soft_threshold
 from .pooling import average_pool2d_backward as average_pool2d_backward
 from .pooling import average_pool2d_forward as average_pool2d_forward
 from .pooling import global_average_pool2d_backward as global_average_pool2d_backward
