@@ -277,6 +277,7 @@ def test_what_stands_in_a_glue_role(text, parts):
 
 
 NOTES = {  # claims of the notes, by the chapter they were assigned to; some to two
+    "ch00": "229-231 233-234",
     "ch01": "345",
     "ch02": "206-207",
     "ch03": "235 239-241 341",
