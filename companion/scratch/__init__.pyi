@@ -37,6 +37,7 @@ from .initialization import lecun_normal as lecun_normal
 from .initialization import normal_moments as normal_moments
 from .initialization import orthogonal as orthogonal
 from .initialization import signal_sizes as signal_sizes
+from .local import local2d_backward as local2d_backward
 from .local import local2d_forward as local2d_forward
 from .matrices import conv_matrix as conv_matrix
 from .patches import col2im as col2im

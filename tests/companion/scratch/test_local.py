@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from companion.scratch import conv2d_forward, local2d_forward
+from companion.scratch import (
+    conv2d_backward,
+    conv2d_forward,
+    local2d_backward,
+    local2d_forward,
+    numerical_gradient,
+)
 
 RNG = np.random.default_rng(8)
 
@@ -40,6 +46,42 @@ def test_every_place_has_its_own():
         assert np.isclose(found[n, i, j, f], by_hand)
 
 
+def test_gradients_are_the_numerical_ones():
+    x = RNG.normal(size=(2, 4, 5, 2))
+    kernels = RNG.normal(size=(3, 3, 2, 3, 2, 3))
+    bias, grad = RNG.normal(size=(3, 3, 3)), RNG.normal(size=(2, 3, 3, 3))
+    arrays = {"x": x, "kernels": kernels, "bias": bias}
+    found = local2d_backward(grad, x, kernels)
+    for (name, value), gradient in zip(arrays.items(), found, strict=True):
+
+        def loss(moved, name=name):
+            return (local2d_forward(**{**arrays, name: moved}) * grad).sum()
+
+        assert gradient.shape == value.shape
+        assert np.allclose(gradient, numerical_gradient(loss, value), atol=1e-6), name
+
+
+def test_equal_kernels_share_the_sum_of_their_gradients():
+    """Sharing is adding up: the one rule that makes a convolution of this layer."""
+    x, kernel = RNG.normal(size=(2, 5, 4, 3)), RNG.normal(size=(2, 3, 3, 4))
+    grad = RNG.normal(size=(2, 4, 2, 4))
+    kernels = np.broadcast_to(kernel, (4, 2, *kernel.shape))
+    own_x, own_kernels, own_bias = local2d_backward(grad, x, kernels)
+    for own, shared in zip(
+        (own_x, own_kernels.sum((0, 1)), own_bias.sum((0, 1))),
+        conv2d_backward(grad, x, kernel),
+        strict=True,
+    ):
+        assert np.allclose(own, shared)
+
+
+def test_a_gradient_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="`grad` must be"):
+        local2d_backward(
+            np.ones((1, 3, 3, 1)), np.ones((1, 3, 3, 1)), np.ones((2, 2, 2, 2, 1, 1))
+        )
+
+
 def test_nothing_is_changed_and_the_dtype_is_kept():
     x = RNG.normal(size=(1, 3, 3, 1)).astype("float32")
     kernels = RNG.normal(size=(2, 2, 2, 2, 1, 1))
@@ -70,3 +112,8 @@ def test_a_bias_for_all_places_is_refused():
 def test_pixels_in_bytes_are_refused():
     with pytest.raises(ValueError, match="floating-point"):
         local2d_forward(np.ones((1, 3, 3, 1), "uint8"), np.ones((2, 2, 2, 2, 1, 1)))
+
+
+def test_kernels_of_integers_are_refused():
+    with pytest.raises(ValueError, match="floating-point"):
+        local2d_forward(np.ones((1, 3, 3, 1)), np.ones((2, 2, 2, 2, 1, 1), "int32"))
