@@ -18,8 +18,8 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export OPENBLAS_NUM_THREADS := 1
 
 # What `make test` runs side by side, one process each, the longest first.
-PARTS := test-jax test-companion test-site test-notebooks test-models test-colab \
-	test-transplants test-book lint
+PARTS := test-companion test-jax-models test-site test-notebooks test-models test-colab \
+	test-jax test-transplants test-book lint
 
 .PHONY: help book serve test notebooks html twins executed data bench lint lock wheel clean chromium \
 	try test-fast test-parity test-oldest test-package $(PARTS)
@@ -138,11 +138,13 @@ test-transplants: .venv/ready  ## models against keras.applications, by equal we
 		--ignore tests/parity/torch
 
 # A test compiles a graph to run it once: compile fast, not for speed.
-test-jax: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
-test-jax: .venv/ready  ## layers, blocks, models, folding and AdaBound on JAX
+test-jax test-jax-models: export JAX_DISABLE_MOST_OPTIMIZATIONS := 1
+test-jax: .venv/ready  ## layers, folding and AdaBound on JAX
 	KERAS_BACKEND=jax $(TIMED) jax $(PYTEST) --dist loadfile \
 		tests/companion/layers tests/companion/conformance tests/companion/test_folding.py \
 		tests/companion/optimizers/test_keras_adabound.py
+
+test-jax-models: .venv/ready  ## blocks and models on JAX
 	KERAS_BACKEND=jax $(TIMED) jax-models $(PYTEST) --dist loadgroup -k conformance \
 		tests/companion/models tests/companion/test_blocks.py
 

@@ -39,6 +39,7 @@ MAKERS = {  # of layers for (height, width, 12)
 ANY_RANK = ("LocalResponseNormalization",)
 OTHERS = {  # of any or no channels
     "BatchNormalization",
+    "DropConnect",
     "DropPath",
     "NoisyBatchNormalization",
     "RadialBasis",
