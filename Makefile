@@ -106,9 +106,9 @@ bench: .venv-parity/ready  ## run the benchmarks, one table per question (needs 
 
 # --- tests ------------------------------------------------------------------------------
 
-test: .venv/ready chromium twins  ## run every test, side by side on all cores
+test: .venv/ready chromium html  ## run every test, side by side on all cores
 	@$(DEV)/python .ci/measure.py start
-	@$(MAKE) --no-print-directory -kj$(CORES) --output-sync=target WORKERS=0 $(PARTS)
+	@$(MAKE) --no-print-directory -kj$(CORES) --output-sync=target WORKERS=0 BUILT=1 $(PARTS)
 	@$(DEV)/python .ci/measure.py table
 	@echo "All tests passed."
 
@@ -165,7 +165,8 @@ test-oldest: .venv/ready  ## the package with the oldest versions that pyproject
 	.venv-oldest/bin/python -m pytest -q -n $(WORKERS) --dist loadfile \
 		tests/companion tests/parity
 
-test-site: html  ## the built pages in a real browser
+# A part that waits for another target starts after all others: `test` builds first.
+test-site: .venv/ready $(if $(BUILT),,html)  ## the built pages in a real browser
 	$(TIMED) site $(PYTEST) --dist loadgroup tests/site
 
 test-colab: .venv/ready  ## each notebook alone, as Colab runs it
