@@ -1,7 +1,7 @@
 """Altered pictures: AlexNet's crops, mirror images and colours; cutout; mixup.
 
-Every function takes pictures (n, height, width, channels) and a NumPy random generator,
-draws for each picture anew, and returns a new array.
+Pictures are arrays (n, height, width, channels). What is random is drawn from a NumPy
+generator, for each picture anew (`mixup`: one share for all); a new array comes back.
 """
 
 import numpy as np
