@@ -12,9 +12,11 @@ equal epochs and after equal steps, and the noise scale and the squared length o
 gradient on the way to the target: at steps 1, 2, 4, ..., of the full batch at each.
 """
 
+from itertools import islice
+
 import numpy as np
 from miniature import finish, options, record
-from tuning_schedules import UNITS, rounded, small_clothes, wrong
+from tuning_schedules import UNITS, dealt, rounded, small_clothes, wrong
 
 from companion.optimizers import SGD
 from companion.scratch import (
@@ -53,12 +55,9 @@ def train(batch, rate, seed, target, sets):
     theta, optimizer = perceptron_weights(UNITS, rng), SGD(rate)
     ends = {"epochs": EPOCHS * len(x) // batch, "steps": STEPS}
     run = {"batch": batch, "rate": rate, "seed": seed, "target": None, "noise": {}}
-    order, most = np.array([], int), max(ends.values())
+    most = max(ends.values())
     measured = marks(most)
-    for step in range(1, most + 1):
-        if len(order) < batch:
-            order = np.concatenate([order, rng.permutation(len(x))])
-        rows, order = order[:batch], order[batch:]
+    for step, rows in enumerate(islice(dealt(len(x), batch, rng), most), start=1):
         power_of_two = step & (step - 1) == 0
         if run["target"] is None and (power_of_two or batch == len(x)):
             run["noise"][str(step)] = noise(theta, x, y)
@@ -75,8 +74,6 @@ def train(batch, rate, seed, target, sets):
             if step == end:
                 loss = rounded(perceptron_loss(theta, x, y, UNITS)[0])
                 run[name] = {"loss": loss, "test error": wrong(theta, *test)}
-        if step >= max(ends.values()):
-            break
     for name in ends:
         run.setdefault(name, {"loss": None, "test error": None})
     return run

@@ -13,7 +13,7 @@ Hessian of the training loss, and the test error. A run that does not get there 
 
 import numpy as np
 from miniature import finish, options, record
-from tuning_schedules import UNITS, rounded, small_clothes, wrong
+from tuning_schedules import UNITS, dealt, rounded, small_clothes, wrong
 
 from companion.optimizers import SGD, largest_curvature
 from companion.scratch import perceptron_loss, perceptron_weights
@@ -33,12 +33,10 @@ def train(batch, rate, seed, target, sets):
         return perceptron_loss(theta, x, y, UNITS)
 
     first = largest_curvature(lambda at: whole(at)[1], theta)
-    order, step, loss = np.array([], int), 0, np.inf
+    batches, step, loss = dealt(len(x), batch, rng), 0, np.inf
     check = max(5, 500 // batch)
     while step < MOST[batch] and not loss < target and np.isfinite(theta).all():
-        if len(order) < batch:
-            order = np.concatenate([order, rng.permutation(len(x))])
-        rows, order = order[:batch], order[batch:]
+        rows = next(batches)
         _, gradient = perceptron_loss(theta, x[rows], y[rows], UNITS)
         theta = optimizer.step(theta, gradient)
         step += 1

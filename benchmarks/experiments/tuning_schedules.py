@@ -58,6 +58,16 @@ def small_clothes():
     )
 
 
+def dealt(count, batch, rng):
+    """Rows of one batch after another, for ever: each once before any comes again."""
+    order = np.array([], int)
+    while True:
+        if len(order) < batch:
+            order = np.concatenate([order, rng.permutation(count)])
+        yield order[:batch]
+        order = order[batch:]
+
+
 def rounded(value, digits=4):
     """A number as JSON can hold it, `None` where it is none."""
     return float(f"{value:.{digits}g}") if math.isfinite(value) else None
