@@ -36,7 +36,8 @@ def step_decay(step, alpha, milestones, factor=0.1):
 
     He et al. 2016, "Deep residual learning for image recognition", Section 3.4.
     """
-    step, alpha, factor = _steps(step), positive("alpha", alpha), _factor(factor)
+    step, alpha = _steps(step), positive("alpha", alpha)
+    factor = positive("factor", factor)
     milestones = [integer("milestones", each) for each in milestones]
     if milestones != sorted(set(milestones)):
         raise ValueError(f"`milestones` must rise. Received: milestones={milestones}")
@@ -70,7 +71,8 @@ def exponential_decay(step, alpha, every, factor=0.1, whole=False):
 
     Keras, ``keras.optimizers.schedules.ExponentialDecay``.
     """
-    step, alpha, factor = _steps(step), positive("alpha", alpha), _factor(factor)
+    step, alpha = _steps(step), positive("alpha", alpha)
+    factor = positive("factor", factor)
     exponent = step / integer("every", every)
     return _like(step, alpha * factor ** (np.floor(exponent) if whole else exponent))
 
@@ -191,11 +193,6 @@ class Plateau:
         if self.waited == self.patience:
             self.alpha, self.waited = self.alpha * self.factor, 0
         return self.alpha
-
-
-def _factor(factor):
-    """A factor between rates, above 0."""
-    return number("factor", factor, above=0)
 
 
 def _steps(step):
